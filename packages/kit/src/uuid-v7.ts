@@ -13,28 +13,38 @@ const RANDOM_BYTES_PER_ID = 10;
 export function createUuidV7(now: () => number): () => string {
   const pool = new Uint8Array(POOL_IDS * RANDOM_BYTES_PER_ID);
   let offset = pool.length;
-  let lastMs = 0;
+  let lastMs = -1;
+  let prefix = '';
   let counter = 0;
   return () => {
     if (offset >= pool.length) {
       randomFillSync(pool);
       offset = 0;
     }
-    const ms = now();
+    const ms = Math.floor(now());
     if (ms > lastMs) {
       lastMs = ms;
+      prefix = timePrefix(ms);
       counter = (((pool[offset] ?? 0) << 3) | ((pool[offset + 1] ?? 0) & 0x07)) & 0x7ff;
     } else if (++counter > 0xfff) {
       lastMs++;
+      prefix = timePrefix(lastMs);
       counter = 0;
     }
-    const time = lastMs.toString(16).padStart(12, '0');
-    const variant = (((pool[offset + 2] ?? 0) & 0x3f) | 0x80).toString(16);
+    const sequence = `${HEX_DIGIT[counter >> 8]}${HEX[counter & 0xff]}`;
+    const variant = HEX[((pool[offset + 2] ?? 0) & 0x3f) | 0x80];
     let tail = '';
-    for (let index = 3; index < RANDOM_BYTES_PER_ID; index++) tail += HEX[pool[offset + index] ?? 0];
+    for (let index = 4; index < RANDOM_BYTES_PER_ID; index++) tail += HEX[pool[offset + index] ?? 0];
     offset += RANDOM_BYTES_PER_ID;
-    return `${time.slice(0, 8)}-${time.slice(8)}-7${counter.toString(16).padStart(3, '0')}-${variant}${tail.slice(0, 2)}-${tail.slice(2)}`;
+    return `${prefix}${sequence}-${variant}${HEX[pool[offset + 3] ?? 0]}-${tail}`;
   };
 }
 
+/** The 48 bits of time and the version: everything of an id that stays the same for a millisecond. */
+function timePrefix(ms: number): string {
+  const time = ms.toString(16).padStart(12, '0');
+  return `${time.slice(0, 8)}-${time.slice(8)}-7`;
+}
+
+const HEX_DIGIT = '0123456789abcdef';
 const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
