@@ -10,6 +10,7 @@ export * from './clock.ts';
 export * from './command-api.ts';
 export * from './define-command.ts';
 export * from './errors.ts';
+export * from './foreground-clock.ts';
 export * from './json.ts';
 export * from './logger.ts';
 export * from './outcomes.ts';
