@@ -1,0 +1,182 @@
+/** The only file of the bench, with `millrace-api.ts` and the handlers, that knows Millrace's own API and tables. */
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { eachLimited } from '../harness/ids.ts';
+import type { BenchItem, JobSystem, OpenJobSystem } from '../harness/job-system.ts';
+import { keepAliveClient } from '../harness/keep-alive-client.ts';
+import { answersHttp, freePort, startServer, stopServer, tempDir, untilReady } from '../harness/processes.ts';
+
+const root = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
+const BIN = root('apps/server/src/bin.ts');
+const HANDLERS = fileURLToPath(new URL('./programs/noop-handlers.ts', import.meta.url));
+const DRAIN_POLL_MS = 50;
+const DRAIN_TIMEOUT_MS = 300_000;
+const READ_IN_FLIGHT = 64;
+const NOTES = ['SQLite, WAL, synchronous=FULL; results kept; concurrency 4096'];
+
+export function millraceMissing(): string | undefined {
+  return existsSync(BIN) ? undefined : 'apps/server/src/bin.ts does not exist in this checkout';
+}
+
+/** Millrace inside the bench's own process, without HTTP. */
+export const millraceEmbedded: OpenJobSystem = async (observer) => {
+  const { createMillrace, defineCommand } = await import('./millrace-api.ts');
+  const dir = tempDir('millrace');
+  const noop = defineCommand({
+    type: 'noop',
+    concurrency: 4096,
+    handler: (command) => {
+      const { n } = command.payload as { n: number };
+      observer.started(n);
+      return { ok: true, n };
+    },
+  });
+  const millrace = createMillrace({ dataDir: dir.path, http: false, commands: [noop] });
+  await millrace.start();
+  const { commands } = millrace;
+  await commands.pauseType('noop');
+  return {
+    versions: { millrace: 'this checkout' },
+    notes: NOTES,
+    memoryRoots: [process.pid],
+    submit: async (items) => {
+      const inputs = items.map(({ id, n }) => ({ taskId: id, taskType: 'noop', payload: { n } }));
+      const refused = (await commands.submitMany(inputs)).find((item) => 'error' in item);
+      if (refused !== undefined) throw new Error(`An item was refused: ${JSON.stringify(refused)}`);
+    },
+    startWorkers: async () => {
+      await commands.resumeType('noop');
+    },
+    untilEnded: async () => {
+      await commands.drain();
+    },
+    countResults: async (items) => {
+      let right = 0;
+      await eachLimited(items, READ_IN_FLIGHT, async ({ id, n }: BenchItem) => {
+        const { status, result } = await commands.get(id);
+        const value = result as { ok?: boolean; n?: number } | undefined;
+        if (status === 'SUCCESS' && value?.ok === true && value.n === n) right++;
+      });
+      return right;
+    },
+    stop: async () => {
+      await millrace.stop();
+      dir.remove();
+    },
+  } satisfies JobSystem;
+};
+
+export interface MillraceServer {
+  readonly url: string;
+  readonly pid: number;
+  readonly versions: Readonly<Record<string, string>>;
+  readonly notes: readonly string[];
+  pause(): Promise<void>;
+  /** Waits until all that was accepted has ended. */
+  drained(): Promise<void>;
+  /** How long the no-ops waited for their start since the last call, in ms from the instant they were sent. */
+  startWaits(): Promise<number[]>;
+  /** Stops the server and counts in its file what it holds, without its help. */
+  stopAndCount(): Promise<StoredCounts>;
+  /** Stops without looking. */
+  stop(): Promise<void>;
+}
+
+export interface StoredCounts {
+  readonly rows: number;
+  readonly distinctIds: number;
+  readonly succeeded: number;
+  readonly startedTwice: number;
+}
+
+/** Millrace as its users run it: a server process of its own, started by the CLI on an empty directory. */
+export async function startMillrace(): Promise<MillraceServer> {
+  const dir = tempDir('millrace');
+  const port = await freePort();
+  const args = [BIN, 'start', '--port', `${port}`, '--data', dir.path, '--handlers', HANDLERS];
+  const child = startServer(process.execPath, args, { env: { NODE_ENV: 'production', LOG_LEVEL: 'warn' } });
+  const url = `http://127.0.0.1:${port}`;
+  await untilReady(child, () => answersHttp(`${url}/health/ready`));
+  const client = keepAliveClient(url, 4);
+  const post = async (path: string, body: unknown) => {
+    const answer = await client.post(path, JSON.stringify(body));
+    if (answer.status >= 300) throw new Error(`${path} answered ${answer.status}: ${answer.body.slice(0, 200)}`);
+    return JSON.parse(answer.body) as Record<string, unknown>;
+  };
+  let stopped = false;
+  const stop = async () => {
+    if (stopped) return;
+    stopped = true;
+    client.close();
+    await stopServer(child);
+    dir.remove();
+  };
+  return {
+    url,
+    pid: child.pid ?? 0,
+    versions: { millrace: 'this checkout' },
+    notes: NOTES,
+    pause: async () => {
+      await post('/commands/types/noop/pause', {});
+    },
+    drained: async () => {
+      const end = Date.now() + DRAIN_TIMEOUT_MS;
+      while ((await countUnended(client)) > 0) {
+        if (Date.now() > end) throw new Error('Commands were still unended after 300 s.');
+        await delay(DRAIN_POLL_MS);
+      }
+    },
+    startWaits: async () => {
+      const body = { taskId: `waits-${Date.now()}`, taskType: 'start-waits' };
+      const { result } = await post('/command/process', body);
+      return (result as { waitsMs: number[] }).waitsMs;
+    },
+    stopAndCount: async () => {
+      stopped = true;
+      client.close();
+      await stopServer(child);
+      try {
+        return countStored(dir.path);
+      } finally {
+        dir.remove();
+      }
+    },
+    stop,
+  };
+}
+
+/** States in which a command has yet to end. */
+const UNENDED = ['QUEUED', 'RUNNING', 'RETRYING', 'SCHEDULED'];
+
+async function countUnended(client: ReturnType<typeof keepAliveClient>): Promise<number> {
+  let items = 0;
+  for (const status of UNENDED) {
+    const { body } = await client.get(`/commands?status=${status}&limit=1`);
+    items += (JSON.parse(body) as { items: unknown[] }).items.length;
+  }
+  return items;
+}
+
+/** Reads the database file itself: what counts is what is on the disk. */
+function countStored(dataDir: string): StoredCounts {
+  for (const name of readdirSync(dataDir, { recursive: true }) as string[]) {
+    if (!/\.(db|sqlite3?)$/.test(name)) continue;
+    const db = new DatabaseSync(join(dataDir, name));
+    try {
+      const columns = db.prepare('select name from pragma_table_info(?)').all('commands') as { name: string }[];
+      const id = columns.find((column) => /^task_?id$/i.test(column.name))?.name;
+      if (id === undefined) continue;
+      const starts = columns.find((column) => column.name === 'attempts')?.name ?? '1';
+      const sql = `select count(*) as "rows", count(distinct "${id}") as distinctIds,
+        coalesce(sum(status = 'SUCCESS'), 0) as succeeded, coalesce(sum(${starts} > 1), 0) as startedTwice from commands
+        where ${columns.some((column) => column.name === 'task_type') ? 'task_type' : 'taskType'} = 'noop'`;
+      return { ...db.prepare(sql).get() } as unknown as StoredCounts;
+    } finally {
+      db.close();
+    }
+  }
+  throw new Error('No database with a table of commands was found.');
+}
