@@ -73,9 +73,16 @@ export function toAppError(error: unknown): AppError {
 /** The message of anything thrown, for logs and stored results. */
 export function messageOf(error: unknown): string {
   if (error instanceof Error) return error.message || error.name;
-  return typeof error === 'string' ? error : String(error);
+  try {
+    return String(error);
+  } catch {
+    // An object without a prototype, or with a `toString` that throws.
+    return 'Unknown error';
+  }
 }
 
 function fillMessage(template: string, details: ErrorDetails): string {
-  return template.replace(/\{(\w+)\}/g, (whole, name: string) => (name in details ? String(details[name]) : whole));
+  return template.replace(/\{(\w+)\}/g, (whole, name: string) =>
+    Object.hasOwn(details, name) ? String(details[name]) : whole,
+  );
 }

@@ -53,8 +53,9 @@ function standardCheck(schema: StandardSchemaV1): SchemaCheck<unknown> {
 function fromStandard(result: StandardSchemaV1.Result<unknown>): SchemaResult<unknown> {
   if (result.issues === undefined) return { ok: true, value: result.value };
   const issue = result.issues[0];
-  const keys = (issue?.path ?? []).map((part) => (typeof part === 'object' ? part.key : part));
-  return { ok: false, pointer: keys.map(pointerSegment).join(''), message: issue?.message ?? 'does not fit' };
+  // Not `path.map`: arktype's paths are arrays of a class whose `map` adds an element.
+  const segments = Array.from(issue?.path ?? [], (part) => pointerSegment(typeof part === 'object' ? part.key : part));
+  return { ok: false, pointer: segments.join(''), message: issue?.message ?? 'does not fit' };
 }
 
 function fromThrown(error: unknown): SchemaResult<unknown> {
