@@ -12,7 +12,7 @@ const STOP_TIMEOUT_MS = 10_000;
 
 /** The full path of a program, or `undefined` when it is not installed. */
 export function findProgram(name: string, extraDirs: readonly string[] = []): string | undefined {
-  const dirs = [...(process.env['PATH'] ?? '').split(delimiter), ...extraDirs];
+  const dirs = [...(process.env.PATH ?? '').split(delimiter), ...extraDirs];
   return dirs.map((dir) => join(dir, name)).find((path) => existsSync(path));
 }
 
@@ -85,7 +85,7 @@ process.once('exit', () => {
 
 /** Starts a server; what it says goes to stderr only with `BENCH_DEBUG=1`. */
 export function startServer(program: string, args: readonly string[], options: SpawnOptions = {}): ChildProcess {
-  const output = process.env['BENCH_DEBUG'] === '1' ? 2 : 'ignore';
+  const output = process.env.BENCH_DEBUG === '1' ? 2 : 'ignore';
   const child = spawn(program, args, {
     stdio: ['ignore', output, output],
     ...childOptions(options),

@@ -29,7 +29,7 @@ function variantRow(variant: VariantSummary, summary: ScenarioSummary): string {
     showSpread(variant.metrics[scenario.metric]),
     show(variant.ratio),
     ...[latency?.p50, latency?.p95, latency?.p99, latency?.p999, latency?.max].map(show),
-    show(variant.metrics['rssMaxMb']?.max),
+    show(variant.metrics.rssMaxMb?.max),
   ]);
 }
 

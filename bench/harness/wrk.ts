@@ -55,13 +55,13 @@ function parse(output: string): WrkResult {
   const line = output.split('\n').find((text) => text.startsWith('JSON '));
   if (line === undefined) throw new Error(`wrk printed no summary: ${output.slice(0, 300)}`);
   const found = JSON.parse(line.slice(5)) as Record<string, number>;
-  const accepted = found['requests']! - found['status']!;
+  const accepted = found.requests! - found.status!;
   const ms = (name: string) => found[name]! / 1000;
   return {
     accepted,
-    refused: found['status']!,
-    broken: found['broken']!,
-    perSecond: accepted / (found['micros']! / 1e6),
+    refused: found.status!,
+    broken: found.broken!,
+    perSecond: accepted / (found.micros! / 1e6),
     latencyMs: { p50: ms('p50'), p95: ms('p95'), p99: ms('p99'), p999: ms('p999'), max: ms('max') },
   };
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import type { Percentiles } from '../harness/contract.ts';
 import { eachLimited } from '../harness/ids.ts';
 import type { BenchItem, JobSystem, OpenJobSystem } from '../harness/job-system.ts';
 import { keepAliveClient } from '../harness/keep-alive-client.ts';
@@ -78,11 +79,16 @@ export interface MillraceServer {
   /** Waits until all that was accepted has ended. */
   drained(): Promise<void>;
   /** How long the no-ops waited for their start since the last call, in ms from the instant they were sent. */
-  startWaits(): Promise<number[]>;
+  startWaits(): Promise<StartWaits>;
   /** Stops the server and counts in its file what it holds, without its help. */
   stopAndCount(): Promise<StoredCounts>;
   /** Stops without looking. */
   stop(): Promise<void>;
+}
+
+export interface StartWaits {
+  readonly count: number;
+  readonly latencyMs: Percentiles;
 }
 
 export interface StoredCounts {
@@ -132,7 +138,7 @@ export async function startMillrace(): Promise<MillraceServer> {
     startWaits: async () => {
       const body = { taskId: `waits-${Date.now()}`, taskType: 'start-waits' };
       const { result } = await post('/command/process', body);
-      return (result as { waitsMs: number[] }).waitsMs;
+      return result as StartWaits;
     },
     stopAndCount: async () => {
       stopped = true;

@@ -1,4 +1,5 @@
 /** What the Millrace under test runs: a no-op, and a type that tells how long the no-ops waited for their start. */
+import { percentiles } from '../../harness/statistics.ts';
 import { defineCommand } from '../millrace-api.ts';
 
 const waitsMs: number[] = [];
@@ -15,5 +16,8 @@ export const noop = defineCommand({
 
 export const startWaits = defineCommand({
   type: 'start-waits',
-  handler: () => ({ waitsMs: waitsMs.splice(0) }),
+  handler: () => {
+    const waits = waitsMs.splice(0);
+    return { count: waits.length, latencyMs: percentiles(waits) };
+  },
 });
