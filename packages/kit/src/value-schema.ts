@@ -74,12 +74,12 @@ function typeBoxCheck(schema: TSchema): SchemaCheck<unknown> {
   };
 }
 
-let compiler: typeof TypeBoxCompile | undefined;
-
-/** Loading the compiler takes tens of ms and several MB, so programs that check nothing here do not pay for it. */
+/**
+ * Loading the compiler takes tens of ms and several MB, so programs that check nothing here do not pay for it; Node keeps
+ * it after the first time.
+ */
 function loadCompiler(): typeof TypeBoxCompile {
-  compiler ??= createRequire(import.meta.url)('typebox/compile') as typeof TypeBoxCompile;
-  return compiler;
+  return createRequire(import.meta.url)('typebox/compile') as typeof TypeBoxCompile;
 }
 
 /**
