@@ -85,7 +85,7 @@ export const declaredDependencies: Rule = ({ code, workspaces }) => {
   for (const { file, specifier, line } of importsOf(code)) {
     const name = packageOf(specifier);
     if (specifier.startsWith('.') || specifier.startsWith('node:') || name === file.workspace.name) continue;
-    if (isBuiltin(specifier)) continue;
+    if (isBuiltin(specifier) || isOfK6(file, name)) continue;
     const own = workspaces.some((workspace) => workspace.name === name);
     if (file.workspace.directory === '' && own) continue;
     const loose = file.isTest || isTooling(file.path);
@@ -191,6 +191,11 @@ export const decidedDependencies: Rule = ({ workspaces, texts }) => {
   }
   return violations;
 };
+
+/** k6 is a program with modules of its own inside. */
+function isOfK6(file: CodeFile, name: string): boolean {
+  return file.path.startsWith('load/') && name === 'k6';
+}
 
 interface LocatedImport {
   readonly file: CodeFile;
