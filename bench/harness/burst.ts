@@ -1,7 +1,9 @@
 import { type Check, check, type Measurement } from './contract.ts';
-import { eachLimited, inBatches, makeItems } from './ids.ts';
-import type { BenchItem, IdOrder, JobSystem, OpenJobSystem } from './job-system.ts';
+import { eachLimited, inRanges, makeItems, type Range } from './ids.ts';
+import type { IdOrder, JobSystem, OpenJobSystem } from './job-system.ts';
 import { sampleMemory } from './memory.ts';
+
+const VERIFY_BATCH = 1_000;
 
 export interface BurstOptions {
   readonly total: number;
@@ -32,13 +34,14 @@ function count(starts: Uint8Array, n: number): void {
 
 async function measure(system: JobSystem, starts: Uint8Array, options: BurstOptions): Promise<Measurement> {
   const { warmup, total, batchSize, batchesInFlight, order } = options;
-  const submitAll = (items: readonly BenchItem[]) =>
-    eachLimited(inBatches(items, batchSize), batchesInFlight, (batch) => system.submit(batch));
-  const warmItems = makeItems(0, warmup, order);
-  const items = makeItems(warmup, total, order);
+  const submitAll = (range: Range) =>
+    eachLimited(inRanges(range, batchSize), batchesInFlight, ({ first, count }) =>
+      system.submit(makeItems(first, count, order)),
+    );
+  const measured = { first: warmup, count: total };
   const memory = sampleMemory(system.memoryRoots);
 
-  if (options.prefill === true) await submitAll(items);
+  if (options.prefill === true) await submitAll(measured);
   else await system.startWorkers();
   const began = performance.now();
   let submitted = began;
@@ -46,10 +49,10 @@ async function measure(system: JobSystem, starts: Uint8Array, options: BurstOpti
   if (options.prefill === true) {
     await system.startWorkers();
   } else {
-    await submitAll(warmItems);
+    await submitAll({ first: 0, count: warmup });
     await system.untilEnded(warmup);
     base = performance.now() - began;
-    await submitAll(items);
+    await submitAll(measured);
     submitted = performance.now();
   }
   const expected = options.prefill === true ? total : warmup + total;
@@ -66,20 +69,27 @@ async function measure(system: JobSystem, starts: Uint8Array, options: BurstOpti
       ...(options.prefill === true ? {} : { submitPerSecond: total / submitSeconds }),
       rssMaxMb,
     },
-    checks: await verify(system, items, starts.subarray(warmup)),
+    checks: await verify(system, starts, measured, order),
     versions: system.versions,
     notes: system.notes,
   };
 }
 
-async function verify(system: JobSystem, items: readonly BenchItem[], starts: Uint8Array): Promise<Check[]> {
-  const right = await system.countResults(items);
-  const never = starts.filter((times) => times === 0).length;
-  const again = starts.filter((times) => times > 1).length;
+async function verify(system: JobSystem, starts: Uint8Array, range: Range, order: IdOrder): Promise<Check[]> {
+  let right = 0;
+  let kept = true;
+  for (const { first, count } of inRanges(range, VERIFY_BATCH)) {
+    const found = await system.countResults(makeItems(first, count, order));
+    if (found === undefined) kept = false;
+    right += found ?? 0;
+  }
+  const measured = starts.subarray(range.first, range.first + range.count);
+  const never = measured.filter((times) => times === 0).length;
+  const again = measured.filter((times) => times > 1).length;
   return [
     check('every command started once', never === 0 && again === 0, `${never} never, ${again} more than once`),
-    right === undefined
-      ? check('results', true, 'not kept by this system')
-      : check('every id has its own result', right === items.length, `${right} of ${items.length}`),
+    kept
+      ? check('every id has its own result', right === range.count, `${right} of ${range.count}`)
+      : check('results', true, 'not kept by this system'),
   ];
 }

@@ -1,12 +1,10 @@
 import { Queue, Worker } from 'bullmq';
-import { inBatches } from '../harness/ids.ts';
 import type { BenchItem, JobSystem, OpenJobSystem } from '../harness/job-system.ts';
 import { type Fsync, startRedis } from './redis.ts';
 import { packageVersion } from './versions.ts';
 
 /** Best of 50, 100, 200, 500 and 1,000 on two cores, worker and submitter in one process. */
 const CONCURRENCY = 200;
-const READ_BATCH = 1000;
 
 /** BullMQ as its users run it: own ids, results kept (its default), one worker. */
 export function bullmq(fsync: Fsync): OpenJobSystem {
@@ -47,12 +45,8 @@ export function bullmq(fsync: Fsync): OpenJobSystem {
 }
 
 async function countResults(queue: Queue, items: readonly BenchItem[]): Promise<number> {
-  let right = 0;
-  for (const batch of inBatches(items, READ_BATCH)) {
-    const jobs = await Promise.all(batch.map(({ id }) => queue.getJob(id)));
-    right += jobs.filter((job, index) => job?.returnvalue?.ok === true && job.returnvalue.n === batch[index]?.n).length;
-  }
-  return right;
+  const jobs = await Promise.all(items.map(({ id }) => queue.getJob(id)));
+  return jobs.filter((job, index) => job?.returnvalue?.ok === true && job.returnvalue.n === items[index]?.n).length;
 }
 
 /** Counts ends and lets one caller wait for a number of them. */

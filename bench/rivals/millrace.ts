@@ -166,20 +166,24 @@ async function countUnended(client: ReturnType<typeof keepAliveClient>): Promise
   return items;
 }
 
+/** A command counts as succeeded when its row says so and its result lies beside it. */
+const COUNT = `
+  select
+    count(*) as "rows",
+    count(distinct task_id) as distinctIds,
+    count(*) filter (where c.status = 'SUCCESS' and json_extract(r.result, '$.ok')) as succeeded,
+    count(*) filter (where c.attempts > 1) as startedTwice
+  from commands c left join command_results r on r.command_id = c.id
+  where c.task_type = 'noop'`;
+
 /** Reads the database file itself: what counts is what is on the disk. */
 function countStored(dataDir: string): StoredCounts {
   for (const name of readdirSync(dataDir, { recursive: true }) as string[]) {
     if (!/\.(db|sqlite3?)$/.test(name)) continue;
     const db = new DatabaseSync(join(dataDir, name));
     try {
-      const columns = db.prepare('select name from pragma_table_info(?)').all('commands') as { name: string }[];
-      const id = columns.find((column) => /^task_?id$/i.test(column.name))?.name;
-      if (id === undefined) continue;
-      const starts = columns.find((column) => column.name === 'attempts')?.name ?? '1';
-      const sql = `select count(*) as "rows", count(distinct "${id}") as distinctIds,
-        coalesce(sum(status = 'SUCCESS'), 0) as succeeded, coalesce(sum(${starts} > 1), 0) as startedTwice from commands
-        where ${columns.some((column) => column.name === 'task_type') ? 'task_type' : 'taskType'} = 'noop'`;
-      return { ...db.prepare(sql).get() } as unknown as StoredCounts;
+      const isStore = db.prepare("select 1 from sqlite_schema where name = 'commands'").get() !== undefined;
+      if (isStore) return { ...db.prepare(COUNT).get() } as unknown as StoredCounts;
     } finally {
       db.close();
     }

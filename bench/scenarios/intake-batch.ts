@@ -16,7 +16,7 @@
  * Knobs: `--rounds`. Blind spots: the client shares the cores; rivals save the cost of HTTP; small payloads.
  */
 import { check, type Measurement, type RunContext, type Scenario, type Variant } from '../harness/contract.ts';
-import { eachLimited, inBatches, makeItems } from '../harness/ids.ts';
+import { eachLimited, inRanges, makeItems } from '../harness/ids.ts';
 import type { BenchItem, OpenJobSystem } from '../harness/job-system.ts';
 import { keepAliveClient } from '../harness/keep-alive-client.ts';
 import { sampleMemory } from '../harness/memory.ts';
@@ -52,8 +52,8 @@ function sizes({ size }: RunContext) {
 async function send(url: string, { format, batchSize }: Batches, context: RunContext) {
   const { total, warmup } = sizes(context);
   const client = keepAliveClient(url, CONNECTIONS);
-  const bodies = inBatches(makeItems(0, warmup + total, 'ascending'), batchSize).map((items) =>
-    makeBody(items, format),
+  const bodies = inRanges({ first: 0, count: warmup + total }, batchSize).map(({ first, count }) =>
+    makeBody(makeItems(first, count, 'ascending'), format),
   );
   const warmBodies = bodies.splice(0, Math.ceil(warmup / batchSize));
   let accepted = 0;
@@ -134,7 +134,9 @@ function rival(open: OpenJobSystem): Variant['run'] {
     const memory = sampleMemory(system.memoryRoots);
     try {
       const { total, warmup } = sizes(context);
-      const batches = inBatches(makeItems(0, warmup + total, 'ascending'), 1000);
+      const batches = inRanges({ first: 0, count: warmup + total }, 1000).map(({ first, count }) =>
+        makeItems(first, count, 'ascending'),
+      );
       const warm = batches.splice(0, warmup / 1000);
       await eachLimited(warm, CONNECTIONS, (batch) => system.submit(batch));
       const waits: number[] = [];

@@ -17,8 +17,8 @@
  * late it was; arrivals are even, not Poisson; half the maximum of two systems is not the same load: see `sentPerSecond`.
  */
 import { check, type Measurement, type RunContext, type Scenario, type Variant } from '../harness/contract.ts';
-import { makeItems } from '../harness/ids.ts';
-import type { BenchItem, JobSystem, OpenJobSystem } from '../harness/job-system.ts';
+import { makeItem } from '../harness/ids.ts';
+import type { JobSystem, OpenJobSystem } from '../harness/job-system.ts';
 import { sampleMemory } from '../harness/memory.ts';
 import { pipelinedPoster, runOpenLoop } from '../harness/open-loop.ts';
 import { percentiles } from '../harness/statistics.ts';
@@ -32,7 +32,7 @@ import { redisMissing } from '../rivals/redis.ts';
 const CONNECTIONS = 128;
 const OPEN_LOOP_SOCKETS = 32;
 const CLOSED_LOOP_IN_FLIGHT = 256;
-/** Ids are made beforehand; no system here takes more single commands than this in a run. */
+/** Room for the instants of this many commands; no system here takes more single ones in a run. */
 const ITEMS_MAX = 600_000;
 
 function timing({ size, seconds }: RunContext) {
@@ -91,11 +91,11 @@ async function millraceHttp(context: RunContext): Promise<Measurement> {
 }
 
 /** Many senders that each wait for their acknowledgement; the rate counts until the last command has ended. */
-async function findMaximum(system: JobSystem, items: readonly BenchItem[], seconds: number) {
+async function findMaximum(system: JobSystem, seconds: number) {
   let next = 0;
   const began = performance.now();
   const lane = async () => {
-    while (performance.now() - began < seconds * 1000 && next < items.length) await system.submit([items[next++]!]);
+    while (performance.now() - began < seconds * 1000) await system.submit([makeItem(next++, 'ascending')]);
   };
   await Promise.all(Array.from({ length: CLOSED_LOOP_IN_FLIGHT }, lane));
   await system.untilEnded(next);
@@ -115,10 +115,9 @@ function inProcess(open: OpenJobSystem): Variant['run'] {
       },
     });
     try {
-      const items = makeItems(0, ITEMS_MAX, 'ascending');
       const memory = sampleMemory(system.memoryRoots);
       await system.startWorkers();
-      const maximum = await findMaximum(system, items, time.max);
+      const maximum = await findMaximum(system, time.max);
       let next = maximum.count;
       const acks: number[] = [];
       let unanswered = 0;
@@ -126,7 +125,7 @@ function inProcess(open: OpenJobSystem): Variant['run'] {
         const n = next++;
         sentAt[n] = performance.now();
         unanswered++;
-        const answered = system.submit([items[n]!]).then(() => {
+        const answered = system.submit([makeItem(n, 'ascending')]).then(() => {
           unanswered--;
           acks.push(performance.now() - sentAt[n]!);
         });

@@ -17,7 +17,7 @@
  *   process of its own. It has no batches.
  *
  * Check: the handler counts starts per command: every command once; then every result is read back by its id and
- * compared (for Restate a sample of 500, since every answer was its result already).
+ * compared (for Restate one in 20, since every answer was its result already).
  *
  * Knobs: `--rounds`. Totals differ by variant so that each takes 5 to 10 s. Blind spots: no-op handlers; submitter and
  * worker share one process in all but Restate; a burst, not a steady state; no vacuum, no held snapshot; memory is that
