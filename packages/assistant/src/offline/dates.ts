@@ -19,6 +19,13 @@ const DAYPART = /\b(?:morning|afternoon|evening|night|tonight|noon|midday|midnig
  */
 const BEFORE_DAY =
   /\b(?:from|(?:night|morning|afternoon|evening) of(?: the)?) (?=\d{1,2}(?:st|nd|rd|th)? (?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec))/gi;
+const UNIT =
+  /(?<!\p{L})(?:second|sec|minute|min|hour|hr|day|week|wk|month|mon?|quarter|qtr|year|yr|decade|[smhdwy])s?(?!\p{L})/giu;
+/**
+ * A piece of text with more units of time than this is no prose and is not searched: chrono's time grows with the cube
+ * of their number (85 of them in a row took 193 ms).
+ */
+const UNITS_MAX = 25;
 const RELATIVE = /\b(?:earlier|later|ago|before|after|within|hours?|days?|weeks?|months?)\b/i;
 const DAY_MS = 86_400_000;
 /** Years beyond 9999 have no ISO form that every reader takes. */
@@ -39,7 +46,7 @@ export function createDateFinder(reference: Date): DateFinder {
   let day = startOfDay(reference);
   return {
     read(text) {
-      if (found.size >= DATES_MAX) return;
+      if (found.size >= DATES_MAX || (text.match(UNIT)?.length ?? 0) > UNITS_MAX) return;
       const searched = text.replace(BEFORE_DAY, (words) => ' '.repeat(words.length));
       for (const result of casual.parse(searched, { instant: reference, timezone: 0 })) {
         const shiftMs = isTimeAlone(result.start) ? day - startOfDay(reference) : 0;

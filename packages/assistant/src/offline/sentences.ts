@@ -31,9 +31,14 @@ function pushBounded(sentences: string[], raw: string): void {
   let rest = raw.trim().replace(/\s+/g, ' ');
   while (rest.length > SENTENCE_CHARS_MAX) {
     const space = rest.lastIndexOf(' ', SENTENCE_CHARS_MAX);
-    const end = space > 0 ? space : SENTENCE_CHARS_MAX;
+    const end = space > 0 ? space : wholeCharacters(rest, SENTENCE_CHARS_MAX);
     sentences.push(rest.slice(0, end));
     rest = rest.slice(end).trimStart();
   }
   if (rest !== '') sentences.push(rest);
+}
+
+/** Where to cut so that no surrogate pair (an emoji, say) is cut in two. */
+function wholeCharacters(text: string, end: number): number {
+  return /[\uD800-\uDBFF]/.test(text[end - 1] ?? '') ? end - 1 : end;
 }
