@@ -46,14 +46,17 @@ if (files.length === 0) {
 const startedAt = performance.now();
 const skipped: Skipped[] = [];
 const durations = new Map<string, number>();
-let failures = 0;
+let failed = 0;
+let succeeded = false;
 const stream = run({
   files,
   concurrency: Math.min(CONCURRENCY_MAX, availableParallelism()),
   timeout: values.long ? LONG_FILE_TIMEOUT_MS : FILE_TIMEOUT_MS,
 });
-stream.on('test:fail', (event) => {
-  if (event.todo === undefined) failures += 1;
+stream.on('test:summary', (event) => {
+  if (event.file !== undefined) return;
+  succeeded = event.success;
+  failed = event.counts.tests - event.counts.passed - event.counts.skipped - event.counts.todo;
 });
 stream.on('test:pass', (event) => {
   if (event.skip !== undefined) skipped.push({ name: event.name, reason: reasonOf(event.skip) });
@@ -68,9 +71,9 @@ report.on('end', () => {
   printSlowest();
   printSkipped();
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
-  const verdict = failures === 0 ? 'passed' : `FAILED (${failures} failures)`;
+  const verdict = succeeded ? 'passed' : `FAILED (${failed} tests)`;
   console.log(`\n${files.length} test files on Node ${process.version} in ${seconds} s: ${verdict}`);
-  process.exitCode = failures === 0 ? 0 : 1;
+  process.exitCode = succeeded ? 0 : 1;
 });
 
 function reasonOf(skip: string | boolean): string {
