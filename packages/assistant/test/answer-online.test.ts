@@ -169,6 +169,7 @@ test('an answer that breaks off in any way is a failure to be retried', async ()
     [begun],
     [begun, { kind: 'raw', line: 'data: {"choices": [' }],
     [{ kind: 'raw', line: 'data: {"surprise": true}' }],
+    [{ kind: 'status', status: 200, body: '<html>the page of a proxy</html>' }],
   ];
   for (const acts of breaks) {
     const error = assertRecoverable(await failureFrom(acts));
@@ -176,6 +177,26 @@ test('an answer that breaks off in any way is a failure to be retried', async ()
   }
   const inStream = await failureFrom([begun, { kind: 'raw', line: 'data: {"error":{"message":"overloaded"}}' }]);
   assert.match(assertRecoverable(inStream).message, /overloaded/);
+});
+
+test('an answer without end is broken off and not asked for again', async () => {
+  const endless = Array.from({ length: 300 }, () => ({ kind: 'text', text: 'x'.repeat(1000) }) as const);
+  await using fake = await startFakeOpenAi();
+  fake.enqueue(...endless, { kind: 'stall' });
+  const error = assertUnrecoverable(await failureOf(createRun(fake)().result));
+  assert.match(error.message, /passed 250000 characters/);
+  await fake.requests[0]!.closedEarly;
+});
+
+test('an answer that the provider filtered away is not asked for again', async () => {
+  assertUnrecoverable(await failureFrom([{ kind: 'finish', reason: 'content_filter' }]));
+});
+
+test('a command that is aborted already does not reach the provider', async () => {
+  await using fake = await startFakeOpenAi();
+  const signal = AbortSignal.abort(new Error('too late'));
+  await assert.rejects(createRun(fake)(undefined, { signal }).result, /too late/);
+  assert.equal(fake.requests.length, 0);
 });
 
 test('an empty answer is a failure', async () => {

@@ -88,7 +88,8 @@ async function collect({ parts, request, fallbackModel, touch }: Collection): Pr
     touch();
     if (part.type === 'text-delta') {
       text += part.text;
-      if (text.length > ANSWER_CHARS_MAX) throw tooLong();
+      if (text.length > ANSWER_CHARS_MAX)
+        throw final(`The answer passed ${ANSWER_CHARS_MAX} characters and was broken off.`);
       request.onText(part.text);
     }
     if (part.type === 'error') throw part.error;
@@ -97,6 +98,7 @@ async function collect({ parts, request, fallbackModel, touch }: Collection): Pr
     if (part.type === 'finish') end = { finishReason: part.finishReason, usage: readUsage(part.totalUsage) };
   }
   if (end === undefined || end.finishReason === 'error') throw broken('The answer broke off before its end.');
+  if (text === '' && end.finishReason === 'content-filter') throw final('The provider filtered the whole answer.');
   if (text === '') throw broken(`The model answered nothing (finish reason ${end.finishReason}).`);
   return { text, model, ...end };
 }
@@ -118,8 +120,7 @@ function broken(message: string): Recoverable {
   return new Recoverable(message, { code: 'EXTERNAL_SERVICE_ERROR' });
 }
 
-function tooLong(): Unrecoverable {
-  return new Unrecoverable(`The answer is longer than ${ANSWER_CHARS_MAX} characters and was broken off.`, {
-    code: 'EXTERNAL_SERVICE_ERROR',
-  });
+/** What the provider would only repeat. */
+function final(message: string): Unrecoverable {
+  return new Unrecoverable(message, { code: 'EXTERNAL_SERVICE_ERROR' });
 }
