@@ -9,16 +9,12 @@ const PASSES = "test('adds', () => {});";
 const SKIPS = "test('sees', { skip: 'an eye is not installed' }, () => {});";
 const FAILS = "test('breaks', () => { throw new Error('on purpose'); });";
 
-/** Runs `npm test` on one file with these tests; what the outer runner set for us must not reach the inner one. */
+/** Runs `npm test` on one file with these tests. */
 async function runTests(...tests: readonly string[]) {
   await using dir = await tempDir();
   const file = dir.join('sample.test.mjs');
   await writeFile(file, ["import { test } from 'node:test';", ...tests].join('\n'));
-  await using runner = await startProcess({
-    command: process.execPath,
-    args: [RUNNER, file],
-    env: { NODE_TEST_CONTEXT: undefined },
-  });
+  await using runner = await startProcess({ command: process.execPath, args: [RUNNER, file] });
   const { code } = await runner.exited;
   return { code, output: runner.output() };
 }

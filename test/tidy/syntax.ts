@@ -21,16 +21,20 @@ const TYPE_IMPORT = /^(?:import|export) type\b[^'";]*?\bfrom '([^']+)'/gm;
 
 export function parseSyntax(path: string, text: string): Syntax {
   const comments: Comment[] = [];
-  const code = path.endsWith('.ts') ? stripTypeScriptTypes(text) : text;
-  const program = parse(code, {
-    ecmaVersion: 'latest',
-    sourceType: 'module',
-    allowHashBang: true,
-    locations: true,
-    onComment: comments,
-  }) as unknown as SyntaxNode;
-  const imports = [...valueImports(program), ...typeImports(text)];
-  return { program, comments, imports };
+  try {
+    const code = path.endsWith('.ts') ? stripTypeScriptTypes(text) : text;
+    const program = parse(code, {
+      ecmaVersion: 'latest',
+      sourceType: 'module',
+      allowHashBang: true,
+      checkPrivateFields: false,
+      locations: true,
+      onComment: comments,
+    }) as unknown as SyntaxNode;
+    return { program, comments, imports: [...valueImports(program), ...typeImports(text)] };
+  } catch (cause) {
+    throw new SyntaxError(`${path} cannot be parsed`, { cause });
+  }
 }
 
 /** Calls `visit` for every node, parents first. */

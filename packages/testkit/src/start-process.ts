@@ -4,7 +4,7 @@ export interface StartProcessOptions {
   readonly command: string;
   readonly args?: readonly string[];
   readonly cwd?: string;
-  /** Added to the environment of the test process; `undefined` takes a name away. */
+  /** Added to the environment of the test process, less what steers the test run; `undefined` takes a name away. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Ready when a line of stdout or stderr matches, or when the URL answers 2xx; at once when absent. */
   readonly readyWhen?: RegExp | URL;
@@ -39,6 +39,13 @@ export interface RunningProcess extends AsyncDisposable {
   signal(name: NodeJS.Signals): void;
 }
 
+/** What steers the test run must not steer the program under test; a `millrace` refuses names that it does not know. */
+const OF_THE_TEST_RUN = {
+  NODE_TEST_CONTEXT: undefined,
+  MILLRACE_LONG: undefined,
+  MILLRACE_REQUIRE: undefined,
+} as const;
+
 /** What is kept of a process's output. */
 export const OUTPUT_CHARS_MAX = 1_000_000;
 
@@ -56,7 +63,7 @@ const LAST_OUTPUT_WITHIN_MS = 1_000;
 export async function startProcess(options: StartProcessOptions): Promise<RunningProcess> {
   const child = spawn(options.command, options.args ?? [], {
     cwd: options.cwd,
-    env: { ...process.env, ...options.env },
+    env: { ...process.env, ...OF_THE_TEST_RUN, ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   });

@@ -66,3 +66,16 @@ test('disposing kills what is left', async () => {
   }
   assert.throws(() => process.kill(pid, 0));
 });
+
+test('what steers the test run does not reach the process', async () => {
+  process.env.MILLRACE_REQUIRE = 'nothing';
+  try {
+    const print = 'console.log(JSON.stringify(process.env)); setInterval(() => {}, 1e6);';
+    await using running = await startProcess({ ...node(print), env: { GIVEN: 'yes' }, readyWhen: /}/ });
+    const seen = JSON.parse(running.output()) as Record<string, string>;
+    assert.equal(seen.GIVEN, 'yes');
+    assert.deepEqual([seen.MILLRACE_REQUIRE, seen.NODE_TEST_CONTEXT], [undefined, undefined]);
+  } finally {
+    delete process.env.MILLRACE_REQUIRE;
+  }
+});
