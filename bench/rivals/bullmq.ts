@@ -3,7 +3,7 @@ import type { BenchItem, JobSystem, OpenJobSystem } from '../harness/job-system.
 import { type Fsync, startRedis } from './redis.ts';
 import { packageVersion } from './versions.ts';
 
-/** Best of 50, 100, 200, 500 and 1,000 on two cores, worker and submitter in one process. */
+/** Of 20, 50, 100, 200, 500 and 1,000 none was better beyond the noise on two cores, in one process with the submitter. */
 const CONCURRENCY = 200;
 
 /** BullMQ as its users run it: own ids, results kept (its default), one worker. */
