@@ -15,9 +15,11 @@ export interface AssistantOptions {
   readonly maxOutputTokens?: number | undefined;
   /**
    * The longest silence of the provider in ms, the wait for the first chunk included. Default 60,000. Too low fails
-   * models that think long before they speak; the attempt as a whole ends at the command's own timeout.
+   * models that think long before they speak.
    */
   readonly idleTimeoutMs?: number | undefined;
+  /** The longest a whole call may take in ms; 0, the default, leaves that to the command's own timeout. */
+  readonly requestTimeoutMs?: number | undefined;
   /** Calls at once across the fleet. Default 10 with a provider, 1,000 offline. */
   readonly concurrency?: number | undefined;
   /** Where time comes from. Default: the machine. */
@@ -32,6 +34,7 @@ export interface ProviderSettings {
   readonly instructions: string;
   readonly maxOutputTokens: number;
   readonly idleTimeoutMs: number;
+  readonly requestTimeoutMs: number;
 }
 
 export interface ResolvedOptions {
@@ -45,6 +48,7 @@ const DEFAULTS = {
   instructions: 'You are a careful assistant. Answer the request plainly and to the point.',
   maxOutputTokens: 4096,
   idleTimeoutMs: 60_000,
+  requestTimeoutMs: 0,
   onlineConcurrency: 10,
   /** The extractor takes less than a millisecond on the event loop: the limit only bounds what is claimed at once. */
   offlineConcurrency: 1000,
@@ -77,6 +81,7 @@ function resolveProvider(options: AssistantOptions): ProviderSettings | undefine
     instructions: options.instructions ?? DEFAULTS.instructions,
     maxOutputTokens: wholeNumber('maxOutputTokens', options.maxOutputTokens ?? DEFAULTS.maxOutputTokens, 0),
     idleTimeoutMs: wholeNumber('idleTimeoutMs', options.idleTimeoutMs ?? DEFAULTS.idleTimeoutMs, 1),
+    requestTimeoutMs: wholeNumber('requestTimeoutMs', options.requestTimeoutMs ?? DEFAULTS.requestTimeoutMs, 0),
   };
 }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { inspect } from 'node:util';
 import { type AssistantOptions, type AssistantResult, createAssistantCommands } from '@millrace/assistant';
 import { Recoverable, RetryAfter, Unrecoverable, VirtualClock } from '@millrace/kit';
 import { answer, type FakeAct, type FakeOpenAi, startFakeOpenAi, TEST_KEY, TEST_MODEL } from './fake-openai.ts';
@@ -30,14 +31,21 @@ async function failureOf(result: Promise<unknown>): Promise<unknown> {
   );
 }
 
+/** No failure may carry the key, wherever an operator might read it. */
+function assertKeepsSecret(error: Recoverable | Unrecoverable): void {
+  assert.ok(!inspect(error, { depth: 10, showHidden: true }).includes(TEST_KEY), 'The key is in the error.');
+}
+
 function assertRecoverable(error: unknown): Recoverable {
   assert.ok(error instanceof Recoverable, `Recoverable expected, got ${String(error)}`);
+  assertKeepsSecret(error);
   assert.equal(error.code, 'EXTERNAL_SERVICE_ERROR');
   return error;
 }
 
 function assertUnrecoverable(error: unknown): Unrecoverable {
   assert.ok(error instanceof Unrecoverable, `Unrecoverable expected, got ${String(error)}`);
+  assertKeepsSecret(error);
   assert.equal(error.code, 'EXTERNAL_SERVICE_ERROR');
   return error;
 }
@@ -213,6 +221,7 @@ test('a provider that falls silent is given up after the idle timeout, and its c
   clock.advance(5000);
   const error = assertRecoverable(await failureOf(result));
   assert.match(error.message, /nothing for 5000 ms/);
+  assert.deepEqual(error.details, { idleTimeoutMs: 5000, requestTimeoutMs: 0 });
   await fake.requests[0]!.closedEarly;
 });
 

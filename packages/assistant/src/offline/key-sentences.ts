@@ -6,6 +6,7 @@ export const KEY_SENTENCES_MAX = 3;
 const SENTENCES_PER_KEY = 4;
 /** A sentence with fewer telling words (a greeting, a signature, a heading) is no key sentence if there is another. */
 const WORDS_MIN = 4;
+const SHORT_FACTOR = 0.3;
 /** How much more the first sentence weighs than one in the middle: texts open with what they are about. */
 const OPENING_BONUS = 0.35;
 /** A number, a time or an amount makes a sentence more telling. */
@@ -21,18 +22,20 @@ export function pickKeySentences(sentences: readonly string[]): string[] {
   for (const word of words.flat()) frequency.set(word, (frequency.get(word) ?? 0) + 1);
   const wanted = Math.min(KEY_SENTENCES_MAX, Math.max(1, Math.ceil(sentences.length / SENTENCES_PER_KEY)));
   return sentences
-    .map((text, index) => ({ text, index, score: score(text, words[index] ?? [], index, frequency) }))
+    .map((text, index) => ({ text, index, score: score(words[index] ?? [], frequency) * bonus(text, index) }))
     .sort((one, other) => other.score - one.score || one.index - other.index)
     .slice(0, wanted)
     .sort((one, other) => one.index - other.index)
     .map(({ text }) => text);
 }
 
-function score(text: string, words: readonly string[], index: number, frequency: ReadonlyMap<string, number>): number {
+function score(words: readonly string[], frequency: ReadonlyMap<string, number>): number {
   if (words.length === 0) return 0;
   let sum = 0;
   for (const word of new Set(words)) sum += 1 + Math.log2(frequency.get(word) ?? 1);
-  const bonus = 1 + (index === 0 ? OPENING_BONUS : 0) + (/\d/.test(text) ? NUMBER_BONUS : 0);
-  const tooShort = words.length < WORDS_MIN ? 0.3 : 1;
-  return (sum / Math.sqrt(words.length)) * bonus * tooShort;
+  return (sum / Math.sqrt(words.length)) * (words.length < WORDS_MIN ? SHORT_FACTOR : 1);
+}
+
+function bonus(text: string, index: number): number {
+  return 1 + (index === 0 ? OPENING_BONUS : 0) + (/\d/.test(text) ? NUMBER_BONUS : 0);
 }

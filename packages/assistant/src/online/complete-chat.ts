@@ -3,8 +3,8 @@ import { type Clock, Recoverable, Unrecoverable } from '@millrace/kit';
 import { type LanguageModelUsage, streamText, type TextStreamPart, type ToolSet } from 'ai';
 import type { ProviderSettings } from '../options.ts';
 import type { CompletionOutput, CompletionUsage } from '../results.ts';
+import { createCallWatch } from './call-watch.ts';
 import { failureOf } from './provider-failure.ts';
-import { createSilenceWatch } from './silence-watch.ts';
 
 /** An answer that grows beyond this is broken off: results above 1 MiB are refused by the engine anyway. */
 export const ANSWER_CHARS_MAX = 250_000;
@@ -31,16 +31,16 @@ interface ChatSetup {
  */
 export async function completeChat(setup: ChatSetup, request: ChatRequest): Promise<CompletionOutput> {
   const { provider, clock } = setup;
-  const silence = createSilenceWatch(clock, provider.idleTimeoutMs);
+  const watch = createCallWatch(clock, provider);
   const abort = new AbortController();
   try {
-    const parts = openStream(provider, request, AbortSignal.any([request.signal, silence.signal, abort.signal]));
-    return await collect({ parts, request, fallbackModel: provider.model, touch: silence.touch });
+    const parts = openStream(provider, request, AbortSignal.any([request.signal, watch.signal, abort.signal]));
+    return await collect({ parts, request, fallbackModel: provider.model, touch: watch.touch });
   } catch (error) {
     request.signal.throwIfAborted();
-    throw failureOf(silence.signal.aborted ? silence.signal.reason : error, { provider, nowMs: clock.now() });
+    throw failureOf(watch.signal.aborted ? watch.signal.reason : error, { provider, nowMs: clock.now() });
   } finally {
-    silence.stop();
+    watch.stop();
     abort.abort();
   }
 }
