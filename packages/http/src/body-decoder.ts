@@ -31,7 +31,9 @@ export async function* decodeBody(source: Readable, options: DecodeOptions): Asy
   const decoded = openDecoder(source, options.encoding);
   let receivedBytes = 0;
   try {
-    for await (const chunk of decoded as AsyncIterable<Buffer>) {
+    // Stopping early must not destroy the request: its connection carries the answer that says why.
+    const chunks = decoded.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
+    for await (const chunk of chunks) {
       receivedBytes += chunk.length;
       if (receivedBytes > options.limitBytes) {
         throw fail('PAYLOAD_TOO_LARGE', { details: { limitBytes: options.limitBytes } });
@@ -64,8 +66,9 @@ function openDecoder(source: Readable, encoding: string | undefined): Readable {
 
 /** Stops decoding; what else the client sends is read and dropped, so that it gets to read our answer. */
 function release(source: Readable, decoded: Readable): void {
-  if (decoded === source) return;
-  source.unpipe();
-  decoded.destroy();
+  if (decoded !== source) {
+    source.unpipe();
+    decoded.destroy();
+  }
   source.resume();
 }

@@ -59,7 +59,12 @@ export function openEventStream(
     'x-accel-buffering': 'no',
   });
   if (raw instanceof CountedResponse) raw.settle();
-  const stream = new ResponseEventStream(raw, context.clock, options, lastEventIdOf(request));
+  const stream = new ResponseEventStream({
+    ...options,
+    raw,
+    clock: context.clock,
+    lastEventId: lastEventIdOf(request),
+  });
   if (request.method === 'HEAD' || context.isStopping()) {
     stream.close();
     return stream;
@@ -68,6 +73,12 @@ export function openEventStream(
   context.eventStreams.add(stream);
   stream.signal.addEventListener('abort', () => context.eventStreams.delete(stream), { once: true });
   return stream;
+}
+
+interface StreamParts extends EventStreamOptions {
+  readonly raw: ServerResponse;
+  readonly clock: Clock;
+  readonly lastEventId: string | undefined;
 }
 
 class ResponseEventStream implements EventStream {
@@ -79,15 +90,15 @@ class ResponseEventStream implements EventStream {
   #onOverflow: ((stream: EventStream) => void) | undefined;
   #heartbeat: Timer;
 
-  constructor(raw: ServerResponse, clock: Clock, options: EventStreamOptions, lastEventId: string | undefined) {
-    this.#raw = raw;
-    this.#clock = clock;
-    this.#bufferBytesMax = options.bufferBytesMax ?? EVENT_STREAM_BUFFER_BYTES_MAX;
-    this.#onOverflow = options.onOverflow;
-    this.lastEventId = lastEventId;
+  constructor(parts: StreamParts) {
+    this.#raw = parts.raw;
+    this.#clock = parts.clock;
+    this.#bufferBytesMax = parts.bufferBytesMax ?? EVENT_STREAM_BUFFER_BYTES_MAX;
+    this.#onOverflow = parts.onOverflow;
+    this.lastEventId = parts.lastEventId;
     this.#heartbeat = this.#scheduleHeartbeat();
-    raw.once('close', () => this.#end());
-    raw.once('error', () => this.#end());
+    this.#raw.once('close', () => this.#end());
+    this.#raw.once('error', () => this.#end());
   }
 
   get signal(): AbortSignal {

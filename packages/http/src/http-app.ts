@@ -10,7 +10,6 @@ import type {
   RawServerDefault,
 } from 'fastify';
 import type { Principal } from './authenticator.ts';
-import type { EventStream } from './event-stream.ts';
 import type { Scope } from './options.ts';
 
 /** Fastify as rooms see it: bodies, queries and params are typed by the TypeBox schemas of the route. */
@@ -33,7 +32,7 @@ export interface HttpContext {
   readonly logger: Logger;
   readonly batchBodyLimitBytes: number;
   /** Event streams that are open; the server closes them when it stops. */
-  readonly eventStreams: Set<EventStream>;
+  readonly eventStreams: Set<{ close(): void }>;
   /** True once the intake has been stopped. */
   readonly isStopping: () => boolean;
 }

@@ -3,7 +3,6 @@ import { type Clock, type Logger, messageOf, type Service, silentLogger, systemC
 import { Registry } from 'prom-client';
 import { createApp } from './create-app.ts';
 import { fail } from './errors.ts';
-import type { EventStream } from './event-stream.ts';
 import { registerFeatures, registerWebSocketRoutes } from './features.ts';
 import { type HealthCheck, HealthMonitor } from './health-monitor.ts';
 import { healthRoutes } from './health-routes.ts';
@@ -50,7 +49,7 @@ class FastifyHttpServer implements HttpServer {
   readonly #routes: RouteRegistration[] = [];
   readonly #webSocketRoutes: RouteRegistration[] = [];
   readonly #checks: HealthCheck[];
-  readonly #eventStreams = new Set<EventStream>();
+  readonly #eventStreams = new Set<{ close(): void }>();
   readonly #apps: HttpApp[] = [];
   #started: Promise<void> | undefined;
   #stopped: Promise<void> | undefined;
@@ -108,6 +107,7 @@ class FastifyHttpServer implements HttpServer {
   }
 
   async #start(): Promise<void> {
+    if (this.#isStopping) throw new TypeError('A server that was stopped is not started again; make a new one.');
     assertSafeBinding({ host: this.#host, auth: this.#options.auth });
     const metrics = new HttpMetrics(this.#registry, this.#clock);
     const app = createApp({ options: this.#options, host: this.#host, context: this.#context(), metrics });
