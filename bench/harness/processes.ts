@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { basename, delimiter, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
 const READY_POLL_MS = 25;
@@ -42,9 +42,9 @@ export async function untilReady(child: ChildProcess | undefined, probe: () => P
   const end = Date.now() + READY_TIMEOUT_MS;
   while (!(await probe().catch(() => false))) {
     if (child !== undefined && (child.exitCode !== null || child.signalCode !== null)) {
-      throw new Error(`${child.spawnfile} ended with ${child.exitCode ?? child.signalCode} before it was ready.`);
+      throw new Error(`${describe(child)} ended with ${child.exitCode ?? child.signalCode} before it was ready.`);
     }
-    if (Date.now() > end) throw new Error(`${child?.spawnfile ?? 'The server'} was not ready within 30 s.`);
+    if (Date.now() > end) throw new Error(`${describe(child)} was not ready within 30 s.`);
     await delay(READY_POLL_MS);
   }
 }
@@ -83,12 +83,23 @@ process.once('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
 
+const COMPLAINT_CHARS_MAX = 2_000;
+/** The end of what a server wrote to stderr, for the report when it does not start. */
+const complaints = new WeakMap<ChildProcess, string>();
+
+function describe(child: ChildProcess | undefined): string {
+  if (child === undefined) return 'The server';
+  const complaint = complaints.get(child)?.trim() ?? '';
+  return `${basename(child.spawnfile)}${complaint === '' ? '' : ` (${complaint})`}`;
+}
+
 /** Starts a server; what it says goes to stderr only with `BENCH_DEBUG=1`. */
 export function startServer(program: string, args: readonly string[], options: SpawnOptions = {}): ChildProcess {
-  const output = process.env.BENCH_DEBUG === '1' ? 2 : 'ignore';
-  const child = spawn(program, args, {
-    stdio: ['ignore', output, output],
-    ...childOptions(options),
+  const isDebug = process.env.BENCH_DEBUG === '1';
+  const child = spawn(program, args, { stdio: ['ignore', isDebug ? 2 : 'ignore', 'pipe'], ...childOptions(options) });
+  child.stderr?.on('data', (chunk: Buffer) => {
+    if (isDebug) process.stderr.write(chunk);
+    complaints.set(child, `${complaints.get(child) ?? ''}${chunk}`.slice(-COMPLAINT_CHARS_MAX));
   });
   running.add(child);
   child.once('exit', () => running.delete(child));

@@ -12,6 +12,7 @@ import { answersHttp, freePort, startServer, stopServer, tempDir, untilReady } f
 
 const root = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 const BIN = root('apps/server/src/bin.ts');
+const INDEX = root('apps/server/src/index.ts');
 const HANDLERS = fileURLToPath(new URL('./programs/noop-handlers.ts', import.meta.url));
 const DRAIN_POLL_MS = 50;
 const DRAIN_TIMEOUT_MS = 300_000;
@@ -19,7 +20,8 @@ const READ_IN_FLIGHT = 64;
 const NOTES = ['SQLite, WAL, synchronous=FULL; results kept; concurrency 4096'];
 
 export function millraceMissing(): string | undefined {
-  return existsSync(BIN) ? undefined : 'apps/server/src/bin.ts does not exist in this checkout';
+  const missing = [BIN, INDEX].find((path) => !existsSync(path));
+  return missing === undefined ? undefined : 'this checkout has no apps/server/src/bin.ts or index.ts';
 }
 
 /** Millrace inside the bench's own process, without HTTP. */
