@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import * as boundaries from './tidy/boundaries.ts';
 import { homes } from './tidy/homes.ts';
+import { alikeManifests, packableUrls } from './tidy/publishing.ts';
 import { createRepository, loadRepository, type Rule, type Violation } from './tidy/repository.ts';
 import * as shape from './tidy/shape.ts';
 
@@ -20,7 +21,18 @@ interface Case {
 }
 
 const manifest = (name: string, rest: object = {}) =>
-  JSON.stringify({ name, exports: { '.': './src/index.ts' }, ...rest });
+  JSON.stringify({ name, private: true, version: '0.1.0', exports: { '.': './src/index.ts' }, ...rest });
+
+const PUBLISHABLE = {
+  name: '@millrace/mesh',
+  version: '0.1.0',
+  license: 'MIT',
+  type: 'module',
+  engines: { node: '>=24' },
+  files: ['dist'],
+  scripts: { prepack: 'node ../../scripts/prepack.ts', postpack: 'node ../../scripts/postpack.ts' },
+  exports: { '.': './src/index.ts' },
+};
 
 const PACKAGES: Files = {
   'package.json': JSON.stringify({ name: 'root', devDependencies: { 'fast-check': '1' } }),
@@ -112,6 +124,23 @@ const CASES: Readonly<Record<string, Case>> = {
     rule: boundaries.decidedDependencies,
     bad: [{ 'docs/decisions/0001-a.md': 'Nothing about it.' }],
     good: [{ 'docs/decisions/0001-a.md': 'We take `croner` for schedules.' }],
+  },
+  'published packages are built, licensed and versioned alike': {
+    rule: alikeManifests,
+    bad: [
+      { 'packages/mesh/package.json': JSON.stringify({ ...PUBLISHABLE, engines: { node: '>=20' } }) },
+      { 'packages/mesh/package.json': JSON.stringify({ ...PUBLISHABLE, scripts: {} }) },
+      { 'packages/mesh/package.json': JSON.stringify({ ...PUBLISHABLE, dependencies: { '@millrace/kit': '^0.0.9' } }) },
+    ],
+    good: [{ 'packages/mesh/package.json': JSON.stringify(PUBLISHABLE) }],
+  },
+  'modules named by URL exist once packed': {
+    rule: packableUrls,
+    bad: [{ 'packages/kit/src/a.ts': "new Worker(new URL('./b.ts', import.meta.url));" }],
+    good: [
+      { 'packages/kit/src/a.ts': "new URL(import.meta.url.endsWith('.ts') ? './b.ts' : './b.js', import.meta.url);" },
+      { 'packages/kit/test/a.test.ts': "new URL('./b.ts', import.meta.url);" },
+    ],
   },
   'environment, console, time and chance have one home each': {
     rule: homes,
