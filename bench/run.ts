@@ -1,5 +1,6 @@
 /**
- * Runs the benchmark: `node run.ts [--scenario a,b] [--variant x,y] [--rounds 5] [--seconds N] [--tiny] [--json FILE]`.
+ * Runs the benchmark: `node run.ts [--scenario a,b] [--variant x,y] [--rounds 5] [--seconds N] [--tiny] [--json FILE]
+ * [--profile]`.
  * Ends with 1 when a check did not hold or a variant failed; a variant whose server is not installed is skipped.
  */
 import { spawn } from 'node:child_process';
@@ -25,20 +26,22 @@ const { values: flags } = parseArgs({
     seconds: { type: 'string' },
     tiny: { type: 'boolean', default: false },
     json: { type: 'string' },
+    profile: { type: 'boolean', default: false },
   },
 });
 
 const list = (text: string | undefined) => text?.split(',').map((name) => name.trim());
 
 async function runVariant(scenario: Scenario, variant: Variant): Promise<VariantReport> {
-  const args = [
-    CHILD,
-    scenario.name,
-    variant.name,
-    flags.tiny ? 'tiny' : 'full',
-    ...(flags.seconds ? [flags.seconds] : []),
-  ];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const args = [CHILD, scenario.name, variant.name, flags.tiny ? 'tiny' : 'full'];
+  if (flags.seconds !== undefined) args.push(flags.seconds);
+  const env = { ...process.env };
+  if (flags.profile) {
+    const dir = join(REPORTS, 'profiles', `${scenario.name}-${variant.name}`);
+    args.unshift('--cpu-prof', `--cpu-prof-dir=${dir}`);
+    env.BENCH_PROFILE_DIR = dir;
+  }
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'], env });
   let output = '';
   child.stdout.on('data', (chunk: Buffer) => {
     output += chunk.toString();

@@ -100,11 +100,17 @@ export interface StoredCounts {
   readonly startedTwice: number;
 }
 
+/** With `--profile` the server and its threads write a CPU profile each when they end. */
+function profileFlags(): string[] {
+  const dir = process.env.BENCH_PROFILE_DIR;
+  return dir === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${dir}`];
+}
+
 /** Millrace as its users run it: a server process of its own, started by the CLI on an empty directory. */
 export async function startMillrace(): Promise<MillraceServer> {
   const dir = tempDir('millrace');
   const port = await freePort();
-  const args = [BIN, 'start', '--port', `${port}`, '--data', dir.path, '--handlers', HANDLERS];
+  const args = [...profileFlags(), BIN, 'start', '--port', `${port}`, '--data', dir.path, '--handlers', HANDLERS];
   const child = startServer(process.execPath, args, { env: { NODE_ENV: 'production', LOG_LEVEL: 'warn' } });
   const url = `http://127.0.0.1:${port}`;
   await untilReady(child, () => answersHttp(`${url}/health/ready`));
