@@ -31,6 +31,17 @@ export interface WaitOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** What a caller that waits gets: the outcome when it came in time, else the receipt. */
+export interface Processed {
+  readonly receipt: SubmitReceipt;
+  readonly outcome: CommandOutcome | undefined;
+}
+
+export interface SubmitOptions {
+  /** W3C `traceparent` of the caller; the handler runs in its context. */
+  readonly trace?: string | undefined;
+}
+
 export interface ListFilter {
   readonly status?: CommandStatus | undefined;
   readonly taskType?: string | undefined;
@@ -95,7 +106,9 @@ export interface Commands extends Service {
   /** Adds types that this process runs. Before `start`, or later for types that another room brings. */
   define(definitions: readonly CommandDefinition[]): void;
   /** Resolves once the command is durable. @throws VALIDATION_ERROR, COMMAND_CONFLICT, OVERLOADED, … */
-  submit(input: SubmitInput): Promise<SubmitReceipt>;
+  submit(input: SubmitInput, options?: SubmitOptions): Promise<SubmitReceipt>;
+  /** Submits, then waits for the end; not at all when it is due only after the wait. */
+  process(input: SubmitInput, options: WaitOptions & SubmitOptions): Promise<Processed>;
   /** One answer per item, in order; a bad item fails alone. */
   submitMany(inputs: readonly unknown[]): Promise<readonly BatchItem[]>;
   /** The outcome, or `undefined` when it has not ended within the wait. @throws COMMAND_NOT_FOUND */

@@ -1,0 +1,116 @@
+import type { CommandContext, CommandOutcome, Logger, SubmitInput } from '@millrace/kit';
+import type { LeasedCommand } from './command.ts';
+
+/** What handlers reach through their context; the room supplies it. */
+export interface ContextServices {
+  readonly logger: Logger;
+  readonly now: () => number;
+  readonly progress: (command: LeasedCommand, value: unknown) => void;
+  readonly submitChild: (parent: LeasedCommand, ordinal: number, input: SubmitInput) => Promise<{ taskId: string }>;
+  readonly waitFor: (
+    parent: LeasedCommand,
+    taskIds: readonly string[],
+    signal: AbortSignal,
+  ) => Promise<readonly CommandOutcome[]>;
+  readonly step: (parent: LeasedCommand, name: string, run: (idempotencyKey: string) => unknown) => Promise<unknown>;
+  /** Gives the command's slot to others; the answer takes it back. */
+  readonly park: (command: LeasedCommand) => () => Promise<void>;
+}
+
+/** What one attempt's handler may use. Built for every attempt, so nothing costs before it is used. */
+export class AttemptContext implements CommandContext {
+  readonly #command: LeasedCommand;
+  readonly #services: ContextServices;
+  readonly #startedAt: number;
+  #controller: AbortController | undefined;
+  #abortReason: Error | undefined;
+  #log: Logger | undefined;
+  #children = 0;
+  #parkedMs = 0;
+  #parkedAt: number | undefined;
+  #closed = false;
+
+  constructor(command: LeasedCommand, services: ContextServices) {
+    this.#command = command;
+    this.#services = services;
+    this.#startedAt = services.now();
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#abortReason !== undefined) this.#controller.abort(this.#abortReason);
+    }
+    return this.#controller.signal;
+  }
+
+  get attempt(): number {
+    return this.#command.attempt;
+  }
+
+  get deadline(): Date {
+    return new Date(this.#startedAt + this.#command.timeoutMs + this.parkedMs());
+  }
+
+  get log(): Logger {
+    this.#log ??= commandLogger(this.#services.logger, this.#command);
+    return this.#log;
+  }
+
+  progress(value: unknown): void {
+    if (!this.#closed) this.#services.progress(this.#command, value);
+  }
+
+  submit(input: SubmitInput): Promise<{ readonly taskId: string }> {
+    this.#children += 1;
+    return this.#services.submitChild(this.#command, this.#children, input);
+  }
+
+  async waitFor(children: readonly (string | { readonly taskId: string })[]): Promise<readonly CommandOutcome[]> {
+    const taskIds = children.map((child) => (typeof child === 'string' ? child : child.taskId));
+    const resume = this.#services.park(this.#command);
+    this.#parkedAt ??= this.#services.now();
+    try {
+      return await this.#services.waitFor(this.#command, taskIds, this.signal);
+    } finally {
+      await resume();
+      this.#parkedMs = this.parkedMs();
+      this.#parkedAt = undefined;
+    }
+  }
+
+  step<TResult>(
+    name: string,
+    fn: (step: { readonly idempotencyKey: string; readonly signal: AbortSignal }) => TResult | Promise<TResult>,
+  ): Promise<TResult> {
+    const run = (idempotencyKey: string) => fn({ idempotencyKey, signal: this.signal });
+    return this.#services.step(this.#command, name, run) as Promise<TResult>;
+  }
+
+  /** Time spent waiting for children so far, in ms. */
+  parkedMs(): number {
+    return this.#parkedMs + (this.#parkedAt === undefined ? 0 : this.#services.now() - this.#parkedAt);
+  }
+
+  /** Tells the handler to stop. */
+  abort(reason: string): void {
+    this.#abortReason = new DOMException(reason, 'AbortError');
+    this.#controller?.abort(this.#abortReason);
+  }
+
+  /** The attempt is over: what the handler still reports is dropped. */
+  close(): void {
+    this.#closed = true;
+  }
+}
+
+function commandLogger(logger: Logger, command: LeasedCommand): Logger {
+  const more = { taskId: command.taskId, correlationId: command.correlationId ?? undefined };
+  return {
+    isEnabled: (level) => logger.isEnabled(level),
+    debug: (message, fields) => logger.debug(message, { ...more, ...fields }),
+    info: (message, fields) => logger.info(message, { ...more, ...fields }),
+    warn: (message, fields) => logger.warn(message, { ...more, ...fields }),
+    error: (message, fields) => logger.error(message, { ...more, ...fields }),
+  };
+}

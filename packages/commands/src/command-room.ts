@@ -1,0 +1,334 @@
+import {
+  type BatchItem,
+  type CommandDefinition,
+  type CommandOutcome,
+  type CommandView,
+  createUuidV7,
+  isTerminal,
+  type Page,
+  type SubmitInput,
+  systemRandom,
+} from '@millrace/kit';
+import { Admission } from './admission.ts';
+import { createCommandRunner } from './command-runner.ts';
+import { outcome } from './command-view.ts';
+import type {
+  Commands,
+  CommandsSnapshot,
+  EventMessage,
+  ListFilter,
+  Processed,
+  RedriveFilter,
+  SubmitOptions,
+  SubmitReceipt,
+  TypeState,
+  TypeStats,
+  WaitOptions,
+  WatchOptions,
+} from './commands.ts';
+import { CommitTrain, type EndEntry } from './commit-train.ts';
+import { Control } from './control.ts';
+import { Executor } from './executor.ts';
+import { HandlerServices } from './handler-services.ts';
+import { Intake, type Taken } from './intake.ts';
+import type { Lane } from './lane.ts';
+import { Lanes } from './lanes.ts';
+import { LeaseKeeper } from './lease-keeper.ts';
+import { type CommandsOptions, defaults, type ResolvedOptions } from './options.ts';
+import { Queries } from './queries.ts';
+import type { ControlResult } from './sql/control-procedures.ts';
+import type { Opened } from './sql/lease-procedures.ts';
+import { Waiters } from './waiters.ts';
+
+/** Makes the room. Nothing happens before `start`. @throws TypeError or RangeError for a faulty definition */
+export function createCommands(options: CommandsOptions): Commands {
+  return new CommandRoom(options);
+}
+
+/** How long handlers have after their signal at shutdown before their commands are given back without them, in ms. */
+const SHUTDOWN_GRACE_MS = 2_500;
+
+const NO_THREADS = { run: () => Promise.reject(new Error('No threads.')) };
+
+class CommandRoom implements Commands {
+  readonly #options: ResolvedOptions;
+  readonly #lanes = new Lanes();
+  readonly #waiters: Waiters;
+  readonly #queries: Queries;
+  readonly #control: Control;
+  readonly #train: CommitTrain;
+  readonly #executor: Executor;
+  readonly #keeper: LeaseKeeper;
+  readonly #intake: Intake;
+  #lastId = 0;
+  #state: 'new' | 'running' | 'stopping' | 'stopped' = 'new';
+  #starting: Promise<void> | undefined;
+  #stopping: Promise<void> | undefined;
+
+  constructor(given: CommandsOptions) {
+    const options = { workerId: crypto.randomUUID(), random: systemRandom, ...defaults, ...given };
+    this.#options = options;
+    this.#lanes.define(options.definitions);
+    const { store, clock, logger, workerId, random } = options;
+    this.#waiters = new Waiters(options.waitersMax);
+    this.#queries = new Queries(store);
+    this.#control = new Control({ store, clock, onDone: (result) => this.#onControl(result) });
+    this.#keeper = new LeaseKeeper({
+      ...{ store, clock, logger, workerId },
+      ...{ leaseMs: options.leaseMs, heartbeatMs: options.heartbeatMs, alone: options.alone },
+      onLost: () => this.#executor.interruptAll('The lease was lost.'),
+      onHeld: () => this.#train.kick(),
+      onRescued: ({ depth }) => this.#lanes.apply(depth),
+    });
+    this.#train = new CommitTrain({
+      ...{ store, clock, logger, workerId, lanes: this.#lanes, work: options.work },
+      itemsMax: options.departureItemsMax,
+      holdsLeases: () => this.#keeper.isValid(),
+      listener: {
+        onLeased: (commands) => this.#executor.start(commands),
+        onEnded: (entry, counted) => this.#onEnded(entry, counted),
+        onExpired: (expired) => this.#wakeAll(expired.map(({ taskId }) => taskId)),
+        onEvents: () => {},
+      },
+    });
+    this.#executor = new Executor({
+      ...{ clock, logger, random, lanes: this.#lanes, resultCharactersMax: options.resultCharactersMax },
+      runner: createCommandRunner(options.threads ?? NO_THREADS),
+      services: new HandlerServices({
+        ...{ store, clock, logger, room: this, lanes: this.#lanes },
+        progress: () => {},
+        freed: () => this.#train.kick(),
+      }),
+      end: (entry) => this.#train.end(entry),
+      freed: () => this.#train.kick(),
+    });
+    const newTaskId = createUuidV7(() => clock.now());
+    this.#intake = new Intake({
+      ...{ clock, lanes: this.#lanes, train: this.#train, newTaskId },
+      nextId: () => ++this.#lastId,
+      checkCallback: () => {},
+      admission: new Admission({
+        lanes: this.#lanes,
+        depthMax: options.depthMax,
+        intakeCharactersMax: options.intakeCharactersMax,
+        closedBecause: () => this.#closedBecause(),
+      }),
+    });
+  }
+
+  start(): Promise<void> {
+    this.#starting ??= this.#open();
+    return this.#starting;
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#close();
+    return this.#stopping;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  define(definitions: readonly CommandDefinition[]): void {
+    this.#lanes.define(definitions);
+    if (this.#state === 'running') this.#train.kick();
+  }
+
+  async submit(input: SubmitInput, options: SubmitOptions = {}): Promise<SubmitReceipt> {
+    return (await this.#intake.submit(input, options.trace ?? null)).receipt;
+  }
+
+  async process(input: SubmitInput, options: WaitOptions & SubmitOptions): Promise<Processed> {
+    const taken = await this.#intake.submit(input, options.trace ?? null);
+    const { receipt } = taken;
+    const isLate = receipt.runAt.getTime() > this.#options.clock.now() + options.waitMs;
+    if (isLate && !taken.known) return { receipt, outcome: undefined };
+    return { receipt, outcome: await this.#awaitOutcome(taken, isLate ? { ...options, waitMs: 0 } : options) };
+  }
+
+  submitMany(inputs: readonly unknown[]): Promise<readonly BatchItem[]> {
+    return this.#intake.submitMany(inputs);
+  }
+
+  async waitForOutcome(taskId: string, options: WaitOptions): Promise<CommandOutcome | undefined> {
+    const known = await this.#queries.outcome(taskId);
+    if (known !== undefined || options.waitMs <= 0) return known;
+    return this.#wait(taskId, options, () => this.#queries.outcome(taskId));
+  }
+
+  async get(taskId: string, options: Partial<WaitOptions> = {}): Promise<CommandView> {
+    const view = await this.#queries.get(taskId);
+    const { waitMs = 0, signal } = options;
+    if (waitMs <= 0 || isTerminal(view.status)) return view;
+    await this.waitForOutcome(taskId, { waitMs, signal });
+    return this.#queries.get(taskId);
+  }
+
+  list(filter: ListFilter): Promise<Page<CommandView>> {
+    return this.#queries.list(filter);
+  }
+
+  deadLetters(filter: ListFilter): Promise<Page<CommandView>> {
+    return this.#queries.list(filter, true);
+  }
+
+  stats(since: Date): Promise<readonly TypeStats[]> {
+    return this.#queries.stats(since);
+  }
+
+  async cancel(taskId: string): Promise<CommandView> {
+    await this.#control.cancel(taskId);
+    this.#executor.cancel(taskId);
+    return this.#queries.get(taskId);
+  }
+
+  async retry(taskId: string): Promise<CommandView> {
+    await this.#control.retry(taskId);
+    return this.#queries.get(taskId);
+  }
+
+  remove(taskId: string): Promise<void> {
+    return this.#control.remove(taskId);
+  }
+
+  redrive(filter: RedriveFilter): Promise<number> {
+    return this.#control.redrive(filter);
+  }
+
+  pauseType(taskType: string): Promise<TypeState> {
+    return this.#setPaused(taskType, true);
+  }
+
+  resumeType(taskType: string): Promise<TypeState> {
+    return this.#setPaused(taskType, false);
+  }
+
+  async *watch(_taskId: string | undefined, _options?: WatchOptions): AsyncIterable<EventMessage> {}
+
+  snapshot(): CommandsSnapshot {
+    const { depth, scheduled } = this.#lanes.totals();
+    return {
+      depth,
+      scheduled,
+      active: this.#executor.active,
+      queueAgeMs: 0,
+      accepting: this.#closedBecause() === undefined,
+      types: [...this.#lanes.all()].map(stateOf),
+    };
+  }
+
+  async drain(_options: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {}
+
+  async #open(): Promise<void> {
+    const opened = await this.#keeper.open();
+    this.#lastId = opened.lastId;
+    this.#restore(opened);
+    this.#state = 'running';
+    if (this.#options.work) this.#train.startClaiming(opened.nextDueAt);
+  }
+
+  #restore(opened: Opened): void {
+    const now = this.#options.clock.now();
+    const monotonic = this.#options.clock.monotonic();
+    this.#lanes.reset(opened.depth);
+    for (const taskType of opened.pausedTypes) this.#lanes.setPaused(taskType, true);
+    for (const { taskType, key, until } of opened.pausedLanes) this.#lanes.get(taskType)?.pauseKey(key, until);
+    for (const [taskType, starts] of Map.groupBy(opened.starts, (start) => start.taskType)) {
+      this.#lanes.get(taskType)?.restoreStarts(starts, now, monotonic);
+    }
+  }
+
+  /** Intake first, then claims; what runs may end; the rest is given back; the store has it all before we go. */
+  async #close(): Promise<void> {
+    await this.#starting?.catch(() => {});
+    if (this.#state !== 'running') {
+      this.#state = 'stopped';
+      return;
+    }
+    this.#state = 'stopping';
+    this.#train.stopClaiming();
+    this.#executor.returnUnstarted();
+    await this.#executor.idleWithin(this.#options.shutdownMs);
+    this.#executor.interruptAll('Millrace is shutting down.');
+    await this.#executor.idleWithin(SHUTDOWN_GRACE_MS);
+    await this.#train.quiet();
+    await this.#keeper.close();
+    this.#state = 'stopped';
+  }
+
+  #closedBecause(): { reason: string; retryAfterMs: number } | undefined {
+    if (this.#state === 'running') return undefined;
+    return { reason: 'Millrace is not taking commands in: it is starting or stopping.', retryAfterMs: 2_000 };
+  }
+
+  #awaitOutcome({ receipt, known }: Taken, options: WaitOptions): Promise<CommandOutcome | undefined> {
+    if (known) return this.waitForOutcome(receipt.taskId, options);
+    return this.#wait(receipt.taskId, options);
+  }
+
+  /** @param lookAgain asked once the waiter is in place, for an end that came just before */
+  async #wait(
+    taskId: string,
+    { waitMs, signal }: WaitOptions,
+    lookAgain?: () => Promise<CommandOutcome | undefined>,
+  ): Promise<CommandOutcome | undefined> {
+    const { promise, resolve } = Promise.withResolvers<CommandOutcome | undefined>();
+    const remove = this.#waiters.add(taskId, resolve);
+    const timer = this.#options.clock.schedule(waitMs, () => resolve(undefined));
+    const onAbort = () => resolve(undefined);
+    signal?.addEventListener('abort', onAbort, { once: true });
+    try {
+      const missed = lookAgain === undefined ? undefined : await lookAgain();
+      return missed ?? (await promise);
+    } finally {
+      timer.cancel();
+      signal?.removeEventListener('abort', onAbort);
+      remove();
+    }
+  }
+
+  #onEnded({ ended, command, lane }: EndEntry, counted: boolean): void {
+    if (!counted || !isTerminal(ended.status as never)) return;
+    lane?.pace.note(ended.endedAt, ended.durationMs);
+    if (!this.#waiters.has(command.taskId)) return;
+    this.#waiters.wake(
+      command.taskId,
+      outcome({
+        taskId: command.taskId,
+        status: ended.status as never,
+        result: ended.result,
+        error: ended.error,
+        processingMs: ended.endedAt - command.queuedAt,
+      }),
+    );
+  }
+
+  #onControl(result: ControlResult): void {
+    this.#lanes.apply(result.depth);
+    this.#train.kick();
+    this.#wakeAll(result.before.map((row) => row.task_id));
+  }
+
+  /** For ends that others than a handler brought about: the outcome is read back. */
+  #wakeAll(taskIds: readonly string[]): void {
+    for (const taskId of taskIds.filter((id) => this.#waiters.has(id))) {
+      this.#queries.outcome(taskId).then(
+        (ended) => (ended === undefined ? undefined : this.#waiters.wake(taskId, ended)),
+        (error: unknown) =>
+          this.#options.logger.warn('An outcome could not be read for its waiters', { taskId, error }),
+      );
+    }
+  }
+
+  async #setPaused(taskType: string, paused: boolean): Promise<TypeState> {
+    await this.#control.setPaused(taskType, paused);
+    const lane = this.#lanes.setPaused(taskType, paused);
+    this.#train.kick();
+    return lane === undefined ? { taskType, paused, depth: 0, running: 0 } : stateOf(lane);
+  }
+}
+
+function stateOf(lane: Lane): TypeState {
+  return { taskType: lane.type.name, paused: lane.paused, depth: lane.depth, running: lane.running };
+}

@@ -1,0 +1,81 @@
+import type { Command, CommandContext, CommandHandler, CommandMetadata } from '@millrace/kit';
+import { Unrecoverable } from '@millrace/kit';
+import type { LeasedCommand } from './command.ts';
+import type { TaskType } from './task-type.ts';
+
+/** Runs the handlers of CPU-heavy types elsewhere; see `cpu-pool.ts`. */
+export interface ThreadRunner {
+  run(module: URL, command: Command, context: CommandContext): Promise<unknown>;
+}
+
+/** Brings a command to its handler. */
+export interface CommandRunner {
+  /** The handler's answer or a promise of it; throws what the handler throws. */
+  run(type: TaskType, command: LeasedCommand, context: CommandContext): unknown;
+}
+
+/** @param threads where `cpu: true` types run */
+export function createCommandRunner(threads: ThreadRunner): CommandRunner {
+  return {
+    run(type, leased, context) {
+      const { definition } = type;
+      const payload = parsePayload(type, leased);
+      if (isPromise(payload)) return payload.then((value) => handle(value));
+      return handle(payload);
+
+      function handle(value: unknown): unknown {
+        const command = commandOf(leased, value);
+        const answer =
+          definition.cpu === true
+            ? threads.run(definition.handler, command, context)
+            : (definition.handler as CommandHandler)(command, context);
+        return type.checkResult === undefined ? answer : checked(type, answer);
+      }
+    },
+  };
+}
+
+/** The payload as its schema gives it; schemas that transform or fill in defaults are applied again here. */
+function parsePayload(type: TaskType, leased: LeasedCommand): unknown {
+  const value: unknown = leased.payload === null ? undefined : JSON.parse(leased.payload);
+  const { payload } = type.definition;
+  if (type.checkPayload === undefined || payload === undefined || !('~standard' in payload)) return value;
+  const result = type.checkPayload(value);
+  return isPromise(result) ? result.then((late) => valueOf(late, 'payload')) : valueOf(result, 'payload');
+}
+
+async function checked(type: TaskType, answer: unknown): Promise<unknown> {
+  const value = await answer;
+  return valueOf(await type.checkResult?.(value), 'result', value);
+}
+
+function valueOf(
+  result: { ok: boolean; value?: unknown; pointer?: string; message?: string } | undefined,
+  what: string,
+  fallback?: unknown,
+): unknown {
+  if (result === undefined) return fallback;
+  if (result.ok) return result.value;
+  const where = result.pointer === '' ? '' : ` at ${result.pointer}`;
+  throw new Unrecoverable(`The ${what} does not fit the type's schema${where}: ${result.message}`, {
+    code: 'VALIDATION_ERROR',
+    details: { pointer: result.pointer },
+  });
+}
+
+function commandOf(leased: LeasedCommand, payload: unknown): Command {
+  return {
+    taskId: leased.taskId,
+    taskType: leased.taskType,
+    payload,
+    metadata: leased.metadata === null ? {} : (JSON.parse(leased.metadata) as CommandMetadata),
+    correlationId: leased.correlationId ?? undefined,
+    concurrencyKey: leased.concurrencyKey === '' ? undefined : leased.concurrencyKey,
+    createdAt: new Date(leased.createdAt),
+    run: leased.run,
+  };
+}
+
+function isPromise<TValue>(value: TValue | Promise<TValue>): value is Promise<TValue> {
+  return value instanceof Promise;
+}

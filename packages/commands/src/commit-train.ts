@@ -1,0 +1,379 @@
+import type { Store } from '@millrace/engines/store';
+import { AppError, type Clock, type Logger, messageOf, type Timer, toAppError } from '@millrace/kit';
+import type { EndedAttempt, LeasedCommand, NewCommand } from './command.ts';
+import { storedError } from './errors.ts';
+import type { Lane } from './lane.ts';
+import type { Lanes } from './lanes.ts';
+import { type Arrived, type Departure, departTrain } from './sql/depart-train.ts';
+import type { Arrival, Duplicate } from './sql/insert-commands.ts';
+
+/** How long the train waits before it tries again after the store failed, in ms. */
+const RETRY_MS = 500;
+
+/** What an item of a submission came to when it is not simply stored. */
+export type ArrivalExceptions = ReadonlyMap<number, Duplicate | AppError>;
+
+/** Commands submitted together; they may travel in several departures. */
+interface Group {
+  readonly commands: readonly NewCommand[];
+  readonly exceptions: Map<number, Duplicate | AppError>;
+  readonly resolve: (exceptions: ArrivalExceptions) => void;
+  departed: number;
+  settled: number;
+}
+
+/** An attempt's end on its way to the store. */
+export interface EndEntry {
+  readonly ended: EndedAttempt;
+  readonly command: LeasedCommand;
+  /** The lane whose slot it frees; undefined when the slot was freed before. */
+  readonly lane: Lane | undefined;
+}
+
+/** What the train reports when a departure is durable. */
+export interface TrainListener {
+  /** Slots were granted: run these. */
+  onLeased(commands: readonly LeasedCommand[]): void;
+  /** Ends were stored; `counted` is false for one whose lease was no longer current. */
+  onEnded(entry: EndEntry, counted: boolean): void;
+  onExpired(expired: readonly { readonly id: number; readonly taskId: string }[], taskType: string): void;
+  onEvents(arrived: Arrived, departure: Departure): void;
+}
+
+export interface CommitTrainOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly lanes: Lanes;
+  readonly listener: TrainListener;
+  readonly workerId: string;
+  readonly itemsMax: number;
+  /** Whether this process claims and runs. */
+  readonly work: boolean;
+  /** Whether the leases of this process hold; asked before every departure. */
+  readonly holdsLeases: () => boolean;
+}
+
+/**
+ * The commit train: what has ended, what has arrived and what may be claimed travel in one transaction. It departs at
+ * once when the store is idle and gathers while a departure is under way, so that latency at low load is one commit
+ * and batches grow by themselves at high load. Slots are counted here and nowhere else: they are freed and taken when a
+ * departure is formed, and only one is ever under way.
+ */
+export class CommitTrain {
+  readonly #options: CommitTrainOptions;
+  #groups: Group[] = [];
+  #ended: EndEntry[] = [];
+  #waitingItems = 0;
+  #underWay = false;
+  #kicked = false;
+  #claiming = false;
+  #nextDueAt = Number.POSITIVE_INFINITY;
+  #timer: Timer | undefined;
+  #timerAt = Number.POSITIVE_INFINITY;
+  /** How many ends still travel one by one, after a departure that could not be stored as it was. */
+  #singly = 0;
+  #quiet: (() => void)[] = [];
+
+  constructor(options: CommitTrainOptions) {
+    this.#options = options;
+  }
+
+  /** Commands that have been submitted and not yet departed. */
+  get waitingItems(): number {
+    return this.#waitingItems;
+  }
+
+  /** Begins to claim. @param nextDueAt when the first waiting command is due, ms since the epoch */
+  startClaiming(nextDueAt: number | null): void {
+    this.#claiming = this.#options.work;
+    this.expectDue(nextDueAt ?? Number.POSITIVE_INFINITY);
+    this.kick();
+  }
+
+  /** From now on nothing new is leased; ends and submissions still travel. */
+  stopClaiming(): void {
+    this.#claiming = false;
+  }
+
+  /** Resolves when all of them are durable or refused; never rejects. */
+  submit(commands: readonly NewCommand[]): Promise<ArrivalExceptions> {
+    if (commands.length === 0) return Promise.resolve(new Map());
+    return new Promise((resolve) => {
+      this.#groups.push({ commands, exceptions: new Map(), resolve, departed: 0, settled: 0 });
+      this.#waitingItems += commands.length;
+      this.kick();
+    });
+  }
+
+  end(entry: EndEntry): void {
+    this.#ended.push(entry);
+    this.kick();
+  }
+
+  /** A waiting command is due at this instant (ms since the epoch). */
+  expectDue(dueAt: number): void {
+    if (dueAt >= this.#nextDueAt) return;
+    this.#nextDueAt = dueAt;
+    this.#wakeAt(dueAt);
+  }
+
+  /** Departs soon if there is anything to carry. */
+  kick(): void {
+    if (this.#kicked || this.#underWay) return;
+    this.#kicked = true;
+    queueMicrotask(() => {
+      this.#kicked = false;
+      if (!this.#underWay) this.#depart();
+    });
+  }
+
+  /** Resolves when nothing waits and nothing is under way. */
+  quiet(): Promise<void> {
+    if (!this.#underWay && this.#groups.length === 0 && this.#ended.length === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#quiet.push(resolve));
+  }
+
+  #depart(): void {
+    const { clock, store, workerId, holdsLeases } = this.#options;
+    const now = clock.now();
+    const monotonic = clock.monotonic();
+    const leasing = holdsLeases() && this.#claiming;
+    const ended = this.#takeEnded();
+    const passengers = this.#board(now, monotonic, leasing);
+    const claims = leasing ? this.#claims(now, monotonic) : [];
+    const promote = this.#nextDueAt <= now;
+    if (ended.length === 0 && passengers.arrivals.length === 0 && claims.length === 0 && !promote) {
+      for (const resolve of this.#quiet.splice(0)) resolve();
+      return;
+    }
+    const departure: Departure = {
+      now,
+      workerId,
+      ended: ended.map((entry) => entry.ended),
+      arrivals: passengers.arrivals,
+      claims: claims.map(({ request }) => request),
+      limitedTypes: [...this.#options.lanes.all()].filter((lane) => lane.isRateLimited).map((lane) => lane.type.name),
+      promote,
+    };
+    this.#underWay = true;
+    const load: Load = { departure, ended, seats: passengers.seats, lanes: claims.map(({ lane }) => lane) };
+    store.write(departTrain, departure).then(
+      (arrived) => this.#arrive(load, arrived),
+      (error: unknown) => this.#fail(load, error),
+    );
+  }
+
+  #takeEnded(): EndEntry[] {
+    const itemsMax = this.#singly > 0 ? 1 : this.#options.itemsMax;
+    this.#singly = Math.max(0, this.#singly - 1);
+    const ended = this.#ended.length <= itemsMax ? this.#ended : this.#ended.slice(0, itemsMax);
+    this.#ended = this.#ended.length <= itemsMax ? [] : this.#ended.slice(itemsMax);
+    for (const { ended: attempt, command, lane } of ended) {
+      lane?.free(command.concurrencyKey, attempt.outcome === 'returned');
+      if (lane !== undefined) lane.blocked = false;
+    }
+    return ended;
+  }
+
+  /** Takes the next arrivals on board, each into a slot if one is free for it. */
+  #board(now: number, monotonic: number, leasing: boolean): { arrivals: Arrival[]; seats: Seat[] } {
+    const arrivals: Arrival[] = [];
+    const seats: Seat[] = [];
+    const { lanes } = this.#options;
+    const itemsMax = this.#singly > 0 ? 0 : this.#options.itemsMax;
+    const queuedBefore = new Set<string>();
+    for (const group of this.#groups) {
+      while (group.departed < group.commands.length && arrivals.length < itemsMax) {
+        const index = group.departed++;
+        const command = group.commands[index] as NewCommand;
+        const lane =
+          leasing && command.dueAt <= now && !(command.expiresAt !== null && command.expiresAt <= now)
+            ? lanes.get(command.taskType)
+            : undefined;
+        const claim =
+          lane !== undefined &&
+          !queuedBefore.has(command.taskType) &&
+          lane.tryTake(command.concurrencyKey, now, monotonic);
+        if (!claim) queuedBefore.add(command.taskType);
+        arrivals.push({ command, claim });
+        seats.push({ group, index, lane: claim ? lane : undefined });
+      }
+      if (arrivals.length >= itemsMax) break;
+    }
+    this.#groups = this.#groups.filter((group) => group.departed < group.commands.length);
+    this.#waitingItems -= arrivals.length;
+    return { arrivals, seats };
+  }
+
+  #claims(now: number, monotonic: number) {
+    const claims = [];
+    const suspects = [...this.#options.lanes.all()].every((lane) => lane.suspects === 0);
+    let wait = Number.POSITIVE_INFINITY;
+    for (const lane of this.#options.lanes.all()) {
+      if (lane.depth === 0) continue;
+      const request = lane.blocked ? undefined : lane.claimRequest(now, monotonic, suspects);
+      if (request !== undefined) claims.push({ lane, request });
+      else wait = Math.min(wait, lane.msUntilRoom(now, monotonic) ?? Number.POSITIVE_INFINITY);
+    }
+    if (Number.isFinite(wait)) this.#wakeAt(now + wait);
+    return claims;
+  }
+
+  #arrive(load: Load, arrived: Arrived): void {
+    this.#underWay = false;
+    const { lanes, listener, clock } = this.#options;
+    lanes.apply(arrived.depth);
+    if (arrived.nextDueAt !== undefined) {
+      this.#nextDueAt = Number.POSITIVE_INFINITY;
+      this.expectDue(arrived.nextDueAt ?? Number.POSITIVE_INFINITY);
+    }
+    const leased = this.#seat(load, arrived);
+    const monotonic = clock.monotonic();
+    for (const [index, claimed] of arrived.claims.entries()) {
+      const lane = load.lanes[index] as Lane;
+      lane.after = claimed.after;
+      lane.blocked = claimed.commands.length === 0;
+      for (const command of claimed.commands) {
+        lane.take(command.concurrencyKey, monotonic);
+        leased.push(command);
+      }
+      if (claimed.expired.length > 0) listener.onExpired(claimed.expired, lane.type.name);
+    }
+    const refused = arrived.refused.length === 0 ? undefined : new Set(arrived.refused);
+    for (const [index, entry] of load.ended.entries()) {
+      const counted = refused?.has(index) !== true;
+      if (counted && entry.ended.dueAt > load.departure.now) this.expectDue(entry.ended.dueAt);
+      listener.onEnded(entry, counted);
+    }
+    listener.onEvents(arrived, load.departure);
+    listener.onLeased(leased);
+    this.kick();
+  }
+
+  /** Tells the submitters, and returns the arrivals that were stored into a slot. */
+  #seat(load: Load, arrived: Arrived): LeasedCommand[] {
+    const leased: LeasedCommand[] = [];
+    const duplicates = new Map(arrived.duplicates.map((duplicate) => [duplicate.index, duplicate]));
+    for (const [index, seat] of load.seats.entries()) {
+      const command = seat.group.commands[seat.index] as NewCommand;
+      const duplicate = duplicates.get(index);
+      if (duplicate !== undefined) {
+        seat.lane?.free(command.concurrencyKey, true);
+        this.#settle(seat, duplicate);
+        continue;
+      }
+      if (seat.lane !== undefined) leased.push(leasedOnArrival(command));
+      else if (command.dueAt > load.departure.now) this.expectDue(command.dueAt);
+      this.#settle(seat, undefined);
+    }
+    return leased;
+  }
+
+  #settle({ group, index }: Seat, exception: Duplicate | AppError | undefined): void {
+    if (exception !== undefined) group.exceptions.set(index, exception);
+    group.settled += 1;
+    if (group.settled === group.commands.length) group.resolve(group.exceptions);
+  }
+
+  /** Nothing of the departure was kept: submitters are told so, ends are tried again. */
+  #fail(load: Load, error: unknown): void {
+    this.#underWay = false;
+    const { logger, clock } = this.#options;
+    const failure = toAppError(error);
+    logger.error('A departure of the commit train failed', { error, metadata: { ended: load.ended.length } });
+    for (const [index, seat] of load.seats.entries()) {
+      seat.lane?.free((load.departure.arrivals[index] as Arrival).command.concurrencyKey, true);
+      this.#settle(seat, failure);
+    }
+    this.#ended = [...this.#again(load, error), ...this.#ended];
+    this.#underWay = true;
+    clock.schedule(RETRY_MS, () => {
+      this.#underWay = false;
+      this.kick();
+    });
+  }
+
+  /** The ends to try again. Their slots are free already; no claim can come before them, so no limit is broken. */
+  #again(load: Load, error: unknown): EndEntry[] {
+    const ends = load.ended.map((entry) => ({ ...entry, lane: undefined }));
+    if (error instanceof AppError) return ends;
+    // The store works, so one of these cannot be stored: they go one by one until it is found.
+    if (ends.length > 1 || load.seats.length > 0) this.#singly = ends.length;
+    else return ends.flatMap((entry) => (isPlain(entry) ? [] : [plain(entry, error)]));
+    return ends;
+  }
+
+  #wakeAt(at: number): void {
+    if (at >= this.#timerAt) return;
+    const { clock, lanes } = this.#options;
+    this.#timer?.cancel();
+    this.#timerAt = at;
+    this.#timer = clock.schedule(Math.max(0, at - clock.now()), () => {
+      this.#timerAt = Number.POSITIVE_INFINITY;
+      for (const lane of lanes.all()) lane.blocked = false;
+      if (this.#nextDueAt > clock.now()) this.#wakeAt(this.#nextDueAt);
+      this.kick();
+    });
+  }
+}
+
+interface Seat {
+  readonly group: Group;
+  readonly index: number;
+  /** The lane whose slot it was given. */
+  readonly lane: Lane | undefined;
+}
+
+interface Load {
+  readonly departure: Departure;
+  readonly ended: readonly EndEntry[];
+  readonly seats: readonly Seat[];
+  readonly lanes: readonly Lane[];
+}
+
+/** The end of an attempt whose own could not be stored: a failure that says so. */
+function plain(entry: EndEntry, error: unknown): EndEntry {
+  const stored = storedError('PROCESSING_ERROR', `The outcome could not be stored: ${messageOf(error).slice(0, 200)}`);
+  return {
+    ...entry,
+    ended: {
+      ...entry.ended,
+      outcome: 'failed',
+      status: 'FAILURE',
+      deadLettered: 1,
+      result: null,
+      error: JSON.stringify(stored),
+      errorCode: stored.code,
+      follower: null,
+    },
+  };
+}
+
+function isPlain({ ended }: EndEntry): boolean {
+  return ended.result === null && ended.error?.includes('The outcome could not be stored') === true;
+}
+
+function leasedOnArrival(command: NewCommand): LeasedCommand {
+  return {
+    id: command.id,
+    taskId: command.taskId,
+    taskType: command.taskType,
+    concurrencyKey: command.concurrencyKey,
+    priority: command.priority,
+    timeoutMs: command.timeoutMs,
+    run: 1,
+    attempt: 1,
+    failures: 0,
+    crashes: 0,
+    lease: 1,
+    correlationId: command.correlationId,
+    createdAt: command.createdAt,
+    queuedAt: command.createdAt,
+    dueAt: command.dueAt,
+    payload: command.payload,
+    metadata: command.metadata,
+    callbackUrl: command.callbackUrl,
+    trace: command.trace,
+  };
+}

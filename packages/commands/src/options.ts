@@ -1,0 +1,56 @@
+import type { Store } from '@millrace/engines/store';
+import { type Clock, type CommandDefinition, type Logger, type Random, silentLogger, systemClock } from '@millrace/kit';
+import type { ThreadRunner } from './command-runner.ts';
+
+export interface CommandsOptions {
+  readonly store: Store;
+  readonly definitions?: readonly CommandDefinition[];
+  readonly clock?: Clock;
+  readonly logger?: Logger;
+  /** Chance, for jitter; a seeded one makes a run repeatable. Default: the machine's. */
+  readonly random?: Random;
+  /** Names this process among the holders of leases. Default: a new id at every start. */
+  readonly workerId?: string;
+  /** True when no other process can use the store: then what others held is taken over at once. Default true. */
+  readonly alone?: boolean;
+  /** How long a lease holds without a heartbeat, in ms; a dead process is taken over after it. Default 8,000. */
+  readonly leaseMs?: number;
+  /** Time between heartbeats, in ms; must fit several times into `leaseMs`. Default 2,000. */
+  readonly heartbeatMs?: number;
+  /** How long `stop` waits for running handlers before it aborts them and gives their commands back, in ms. Default 10,000. */
+  readonly shutdownMs?: number;
+  /** Commands of one departure at the most; default 5,000. */
+  readonly departureItemsMax?: number;
+  /** Characters of payload that may wait for a departure; past it submissions are refused. Default 32 Mi. */
+  readonly intakeCharactersMax?: number;
+  /** Commands that may be due and unstarted before submissions are refused; default 1,000,000. */
+  readonly depthMax?: number;
+  /** Characters of one result at the most, in its JSON form; default 1 Mi. */
+  readonly resultCharactersMax?: number;
+  /** Callers that may wait for results; default 100,000. */
+  readonly waitersMax?: number;
+  /** True starts the handlers; false only takes commands in (and answers for them). Default true. */
+  readonly work?: boolean;
+  /** Where `cpu: true` types run. Default: a pool of worker threads. */
+  readonly threads?: ThreadRunner;
+}
+
+export type ResolvedOptions = Required<Omit<CommandsOptions, 'threads'>> & Pick<CommandsOptions, 'threads'>;
+
+const MEBI = 1024 * 1024;
+
+export const defaults = {
+  definitions: [],
+  clock: systemClock,
+  logger: silentLogger,
+  alone: true,
+  leaseMs: 8_000,
+  heartbeatMs: 2_000,
+  shutdownMs: 10_000,
+  departureItemsMax: 5_000,
+  intakeCharactersMax: 32 * MEBI,
+  depthMax: 1_000_000,
+  resultCharactersMax: MEBI,
+  waitersMax: 100_000,
+  work: true,
+} as const satisfies Partial<CommandsOptions>;

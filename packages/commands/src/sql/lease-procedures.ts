@@ -1,0 +1,156 @@
+import { defineProcedure, type SqlConnection } from '@millrace/engines/store';
+import { type CommandRow, CRASHES_MAX, orderAtOf } from '../command.ts';
+import { Rollups } from './add-rollups.ts';
+import { type DepthChange, DepthCount } from './depth-count.ts';
+import { nextDueAt } from './promote-due.ts';
+import { addEvent, type EventBatch, recordEvents } from './record-events.ts';
+
+/** Commands taken over by one transaction; the rescuer calls again while there are more. */
+const RESCUE_MAX = 500;
+
+/** What a process finds when it opens the room. */
+export interface Opened {
+  /** The highest id in use: the next command gets the one after it. */
+  readonly lastId: number;
+  readonly depth: readonly DepthChange[];
+  readonly nextDueAt: number | null;
+  readonly pausedTypes: readonly string[];
+  readonly pausedLanes: readonly { readonly taskType: string; readonly key: string; readonly until: number }[];
+  readonly starts: readonly { readonly taskType: string; readonly key: string; readonly at: number }[];
+}
+
+/** Registers a process as a holder of leases and tells it what is there. */
+export const openRoom = defineProcedure<{ now: number; workerId: string; leaseUntil: number }, Opened>({
+  name: 'commands.openRoom',
+  sqlite(db, { now, workerId, leaseUntil }) {
+    db.run(
+      'INSERT OR REPLACE INTO command_workers (worker_id, started_at, lease_until) VALUES (?, ?, ?)',
+      workerId,
+      now,
+      leaseUntil,
+    );
+    const last = db.get<{ id: number }>('SELECT coalesce(max(id), 0) AS id FROM commands');
+    const counts = db.all<{ task_type: string; ready: number; waiting: number }>(
+      `SELECT task_type, sum(ready = 1) AS ready, sum(ready = 0) AS waiting FROM (
+         SELECT task_type, ready FROM commands INDEXED BY commands_claimable WHERE ready = 1
+         UNION ALL SELECT task_type, ready FROM commands INDEXED BY commands_waiting WHERE ready = 0)
+       GROUP BY task_type`,
+    );
+    return {
+      lastId: last?.id ?? 0,
+      depth: counts.map((row) => [row.task_type, row.ready, row.waiting] as const),
+      nextDueAt: nextDueAt(db),
+      pausedTypes: db
+        .all<{ task_type: string }>('SELECT task_type FROM command_types WHERE paused_at IS NOT NULL')
+        .map((row) => row.task_type),
+      pausedLanes: db.all(
+        'SELECT task_type AS taskType, concurrency_key AS key, paused_until AS until FROM command_lanes WHERE paused_until > ?',
+        now,
+      ),
+      starts: db.all(
+        'SELECT task_type AS taskType, concurrency_key AS key, started_at AS at FROM command_starts ORDER BY started_at',
+      ),
+    };
+  },
+});
+
+/**
+ * The heartbeat: one row per process, however many leases it holds.
+ *
+ * @returns false when others have taken its leases over meanwhile
+ */
+export const renewLease = defineProcedure<{ workerId: string; leaseUntil: number }, boolean>({
+  name: 'commands.renewLease',
+  sqlite: (db, { workerId, leaseUntil }) =>
+    db.run('UPDATE command_workers SET lease_until = ? WHERE worker_id = ?', leaseUntil, workerId) === 1,
+});
+
+/** Signs a process off; it must hold no leases any more. */
+export const closeWorker = defineProcedure<{ workerId: string }, void>({
+  name: 'commands.closeWorker',
+  sqlite(db, { workerId }) {
+    db.run('DELETE FROM command_workers WHERE worker_id = ?', workerId);
+  },
+});
+
+export interface RescueArgs {
+  readonly now: number;
+  readonly workerId: string;
+  /** True where only one process can be alive (a locked data directory): then every other one is dead. */
+  readonly alone: boolean;
+  /** Stored with commands that are given up as poison: a JSON text. */
+  readonly poisonError: string;
+}
+
+export interface Rescued {
+  readonly count: number;
+  readonly poisoned: readonly { readonly taskId: string; readonly taskType: string }[];
+  readonly more: boolean;
+  readonly depth: readonly DepthChange[];
+  readonly seq: number;
+  readonly events: EventBatch;
+}
+
+const DEAD_WORKERS = 'SELECT worker_id FROM command_workers WHERE worker_id <> ? AND (lease_until <= ? OR ? = 1)';
+const LEASED = `
+  SELECT * FROM commands WHERE lease_owner = ? ORDER BY id LIMIT ${RESCUE_MAX}`;
+
+/** Takes over what dead processes held: each command is retried at once, or given up when it killed too many. */
+export const rescueLeases = defineProcedure<RescueArgs, Rescued>({
+  name: 'commands.rescueLeases',
+  sqlite(db, args) {
+    const depth = new DepthCount();
+    const rollups = new Rollups();
+    const events: EventBatch = {};
+    const poisoned: { taskId: string; taskType: string }[] = [];
+    let count = 0;
+    let more = false;
+    for (const { worker_id: owner } of db.all<{ worker_id: string }>(
+      DEAD_WORKERS,
+      args.workerId,
+      args.now,
+      args.alone ? 1 : 0,
+    )) {
+      const rows = db.all<CommandRow>(LEASED, owner);
+      for (const row of rows) {
+        if (row.crashes + 1 >= CRASHES_MAX) {
+          giveUp(db, row, args);
+          rollups.add(row.task_type, 'FAILURE', args.now, 0);
+          poisoned.push({ taskId: row.task_id, taskType: row.task_type });
+          addEvent(events, 'failed', row.id, row.attempts);
+        } else {
+          takeOver(db, row, args.now);
+          depth.add(row.task_type, 1, 0);
+          addEvent(events, 'retrying', row.id, row.attempts);
+        }
+      }
+      count += rows.length;
+      if (rows.length === RESCUE_MAX) more = true;
+      else db.run('DELETE FROM command_workers WHERE worker_id = ?', owner);
+    }
+    rollups.write(db);
+    return { count, poisoned, more, depth: depth.changes(), seq: recordEvents(db, args.now, events), events };
+  },
+});
+
+const TAKE_OVER = `
+  UPDATE commands SET status = 'RETRYING', ready = 1, lease_owner = NULL, crashes = crashes + 1, due_at = ?,
+    order_at = ?, updated_at = ? WHERE id = ? AND lease = ?`;
+const GIVE_UP = `
+  UPDATE commands SET status = 'FAILURE', ready = NULL, lease_owner = NULL, crashes = crashes + 1, dead_lettered = 1,
+    error_code = 'PROCESSING_ERROR', updated_at = ?, finished_at = ?, duration = ? WHERE id = ? AND lease = ?`;
+const KEEP_CRASH = `
+  INSERT INTO command_attempts (command_id, position, run, attempt, outcome, queued_at, started_at, ended_at, next_at, error)
+  VALUES (?, (SELECT coalesce(max(position), 0) + 1 FROM command_attempts WHERE command_id = ?), ?, ?, 'crashed', ?, ?, ?, ?, NULL)`;
+const STORE_ERROR = `
+  INSERT OR REPLACE INTO command_results (command_id, status, result, error, created_at) VALUES (?, 'FAILURE', NULL, ?, ?)`;
+
+function takeOver(db: SqlConnection, row: CommandRow, now: number): void {
+  db.run(KEEP_CRASH, row.id, row.id, row.run, row.attempts, row.queued_at, row.started_at, now, now);
+  db.run(TAKE_OVER, now, orderAtOf(now, row.priority), now, row.id, row.lease);
+}
+
+function giveUp(db: SqlConnection, row: CommandRow, { now, poisonError }: RescueArgs): void {
+  db.run(GIVE_UP, now, now, Math.max(0, now - (row.started_at ?? now)), row.id, row.lease);
+  db.run(STORE_ERROR, row.id, poisonError, now);
+}

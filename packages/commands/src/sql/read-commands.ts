@@ -1,0 +1,81 @@
+import type { SqlValue } from '@millrace/engines/store';
+import type { CommandRow } from '../command.ts';
+import type { ListFilter } from '../commands.ts';
+
+/** A command with everything that `GET` shows of it. */
+export interface WideRow extends CommandRow {
+  readonly payload: string | null;
+  readonly metadata: string | null;
+  readonly result: string | null;
+  readonly error: string | null;
+}
+
+export interface AttemptRow {
+  readonly command_id: number;
+  readonly position: number;
+  readonly run: number;
+  readonly attempt: number;
+  readonly outcome: string;
+  readonly queued_at: number;
+  readonly started_at: number | null;
+  readonly ended_at: number;
+  readonly next_at: number | null;
+  readonly error: string | null;
+}
+
+const WIDE = `
+  SELECT c.*, p.payload AS payload, p.metadata AS metadata, r.result AS result, r.error AS error
+  FROM commands c
+  LEFT JOIN command_payloads p ON p.command_id = c.id
+  LEFT JOIN command_results r ON r.command_id = c.id`;
+
+export const READ_COMMAND = `${WIDE} WHERE c.task_id = ?`;
+
+/** What a waiting caller needs: no payload, no history. */
+export const READ_OUTCOME = `
+  SELECT c.id, c.task_id, c.task_type, c.status, c.queued_at, c.finished_at, r.result AS result, r.error AS error
+  FROM commands c LEFT JOIN command_results r ON r.command_id = c.id WHERE c.task_id = ?`;
+
+export const READ_ATTEMPTS = 'SELECT * FROM command_attempts WHERE command_id = ? ORDER BY position';
+
+export const READ_STATS = `
+  SELECT task_type AS taskType, status, sum(ended) AS ended, sum(duration) AS duration
+  FROM command_rollups WHERE minute >= ? GROUP BY task_type, status ORDER BY task_type, status`;
+
+export const READ_OLDEST_DUE = `
+  SELECT min(due_at) AS due_at FROM (
+    SELECT due_at FROM commands WHERE ready = 1 AND task_type = ? ORDER BY concurrency_key, order_at, id LIMIT 1)`;
+
+export const LIST_LIMIT_DEFAULT = 50;
+export const LIST_LIMIT_MAX = 1_000;
+
+export interface ListQuery {
+  readonly sql: string;
+  readonly values: readonly SqlValue[];
+  readonly limit: number;
+}
+
+/**
+ * Newest first. The cursor is the id that the last page ended with; ids ascend with acceptance, so pages stay whole
+ * while commands come and go.
+ *
+ * @param before the id to continue below
+ */
+export function listQuery(filter: ListFilter, before: number | undefined, deadLettersOnly: boolean): ListQuery {
+  const limit = Math.min(Math.max(1, filter.limit ?? LIST_LIMIT_DEFAULT), LIST_LIMIT_MAX);
+  const conditions: [string, SqlValue][] = [];
+  if (before !== undefined) conditions.push(['c.id < ?', before]);
+  if (filter.status !== undefined) conditions.push(['c.status = ?', filter.status]);
+  if (filter.taskType !== undefined) conditions.push(['c.task_type = ?', filter.taskType]);
+  if (filter.correlationId !== undefined) conditions.push(['c.correlation_id = ?', filter.correlationId]);
+  if (filter.createdFrom !== undefined) conditions.push(['c.created_at >= ?', filter.createdFrom.getTime()]);
+  if (filter.createdTo !== undefined) conditions.push(['c.created_at < ?', filter.createdTo.getTime()]);
+  const where = conditions.map(([sql]) => sql);
+  if (deadLettersOnly) where.push("c.status = 'FAILURE' AND c.dead_lettered = 1 AND c.finished_at IS NOT NULL");
+  const clause = where.length === 0 ? '' : `WHERE ${where.join(' AND ')}`;
+  return {
+    sql: `${WIDE} ${clause} ORDER BY c.id DESC LIMIT ?`,
+    values: [...conditions.map(([, value]) => value), limit + 1],
+    limit,
+  };
+}
