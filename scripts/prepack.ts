@@ -1,5 +1,15 @@
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, cpSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 
 /**
@@ -74,7 +84,9 @@ function publishManifest(): void {
   writeFileSync(path, `${JSON.stringify(published, null, 2)}\n`);
 }
 
-/** `./src/store/index.ts` → `./dist/store/index.js`. */
+/** `./src/store/index.ts` → `./dist/store/index.js`, which must have been built. */
 function inDist(source: string, extension: string): string {
-  return source.replace(/^\.\/src\//, './dist/').replace(/\.ts$/, extension);
+  const target = source.replace(/^\.\/src\//, './dist/').replace(/\.ts$/, extension);
+  if (!existsSync(join(workspace, target))) throw new Error(`package.json names ${source}, but there is no ${target}.`);
+  return target;
 }
