@@ -41,8 +41,8 @@ export function unusedNames(config: Config, names: RuleContext['names']): string
     const verb = unused.length === 1 ? 'is set and not used' : 'are set and not used';
     warnings.push(`${unused.join(', ')} ${verb} by this version: it keeps everything in its embedded store.`);
   }
-  if (config.openaiApiKey !== undefined && config.openaiModel === undefined) {
-    warnings.push('OPENAI_API_KEY is set but OPENAI_MODEL is not: the offline assistant answers.');
+  if (config.openaiApiKey !== undefined && config.openaiBaseUrl === undefined) {
+    warnings.push('OPENAI_API_KEY is set but OPENAI_BASE_URL is not: the offline assistant answers.');
   }
   return warnings;
 }
@@ -119,11 +119,13 @@ function rooms(config: Config): string[] {
     });
 }
 
-function provider(config: Config): string[] {
-  if (config.openaiBaseUrl === undefined) return [];
+function provider({ openaiBaseUrl, openaiModel }: Config): string[] {
+  if (openaiBaseUrl === undefined) {
+    return openaiModel === undefined ? [] : ['OPENAI_MODEL needs OPENAI_BASE_URL: where the provider is.'];
+  }
   const problems: string[] = [];
-  const protocol = URL.parse(config.openaiBaseUrl)?.protocol;
+  const protocol = URL.parse(openaiBaseUrl)?.protocol;
   if (protocol !== 'http:' && protocol !== 'https:') problems.push('OPENAI_BASE_URL must be an http(s) URL.');
-  if (config.openaiModel === undefined) problems.push('OPENAI_BASE_URL needs OPENAI_MODEL: the model to ask.');
+  if (openaiModel === undefined) problems.push('OPENAI_BASE_URL needs OPENAI_MODEL: the model to ask.');
   return problems;
 }

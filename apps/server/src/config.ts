@@ -35,7 +35,7 @@ interface Given {
 }
 
 /** Names that belong to the command line, the tests and the benchmarks. */
-const FOREIGN_NAMES = /^MILLRACE_(URL|REQUIRE|TEST_.*|BENCH_.*)$/;
+const FOREIGN_NAMES = /^MILLRACE_(URL|TOKEN|REQUIRE|TEST_.*|BENCH_.*)$/;
 const TRUE = /^(true|1|yes|on)$/i;
 const FALSE = /^(false|0|no|off)$/i;
 
@@ -141,7 +141,7 @@ function unknownFlags(flags: Readonly<Record<string, unknown>>): string[] {
   const unknown = Object.keys(flags)
     .map((name) => `--${name}`)
     .filter((name) => !known.has(name));
-  return unknown.map((name) => `${name} is not a flag.${didYouMean(name, known)}`);
+  return unknown.map((name) => `${name} is not a flag.${didYouMean(name, known, '--')}`);
 }
 
 function unknownNames(names: Readonly<Record<string, string | undefined>>, source: ConfigSource): string[] {
@@ -149,7 +149,7 @@ function unknownNames(names: Readonly<Record<string, string | undefined>>, sourc
   const unknown = Object.keys(names).filter(
     (name) => name.startsWith('MILLRACE_') && !known.includes(name) && !FOREIGN_NAMES.test(name),
   );
-  return unknown.map((name) => `${name} (${source}) is not a setting.${didYouMean(name, known)}`);
+  return unknown.map((name) => `${name} (${source}) is not a setting.${didYouMean(name, known, 'MILLRACE_')}`);
 }
 
 function isSet(value: string | undefined): boolean {

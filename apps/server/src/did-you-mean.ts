@@ -1,14 +1,15 @@
 /** How far a suggestion may be from what was written, as a share of its length. */
 const DISTANCE_SHARE_MAX = 0.4;
 
-/** ` Did you mean X?` for the nearest of the names, or nothing when none is near. */
-export function didYouMean(written: string, names: Iterable<string>): string {
+/** ` Did you mean X?` for the nearest of the names, or nothing when none is near; a prefix that all share is no nearness. */
+export function didYouMean(written: string, names: Iterable<string>, prefix = ''): string {
   let best: { readonly name: string; readonly distance: number } | undefined;
   for (const name of names) {
-    const distance = editDistance(written.toLowerCase(), name.toLowerCase());
+    const distance = editDistance(written.slice(prefix.length).toLowerCase(), name.slice(prefix.length).toLowerCase());
     if (best === undefined || distance < best.distance) best = { name, distance };
   }
-  if (best === undefined || best.distance > Math.max(1, best.name.length * DISTANCE_SHARE_MAX)) return '';
+  if (best === undefined || best.distance > Math.max(1, (best.name.length - prefix.length) * DISTANCE_SHARE_MAX))
+    return '';
   return ` Did you mean ${best.name}?`;
 }
 

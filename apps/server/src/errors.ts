@@ -28,6 +28,13 @@ export const SERVER_ERRORS = {
     status: 500,
     retryable: false,
   },
+  DATA_DIRECTORY_UNUSABLE: {
+    message: 'The data directory {directory} cannot be used: {reason}. Name another with --data or MILLRACE_DATA.',
+    status: 500,
+    retryable: false,
+  },
+  NOT_STARTED: { message: '{what} needs a started Millrace: await start() first.', status: 500, retryable: false },
+  ROOMS_MISSING: { message: 'This build has no rooms yet.', status: 500, retryable: false },
   CLI_USAGE: { message: '{problem}', status: 400, retryable: false },
 } as const satisfies ErrorTable;
 

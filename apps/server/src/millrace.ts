@@ -1,0 +1,134 @@
+import { resolve } from 'node:path';
+import type { Commands, SubmitReceipt, WatchOptions } from '@millrace/commands';
+import { lockDataDirectory } from '@millrace/engines/store';
+import type {
+  CommandDefinition,
+  CommandEvent,
+  CommandOutcome,
+  CommandReset,
+  Service,
+  SubmitInput,
+} from '@millrace/kit';
+import { prepareDataDirectory } from './data-directory.ts';
+import { serverError } from './errors.ts';
+import { type MillraceOptions, type ResolvedMillraceOptions, resolveMillraceOptions } from './millrace-options.ts';
+import { type OpenRooms, openRooms, type Rooms } from './rooms.ts';
+
+/** Millrace inside a program: what `millrace start` runs, without the command line. */
+export interface Millrace extends Service {
+  /** `http://host:port` once started. @throws NOT_STARTED before, and when there is no HTTP */
+  readonly url: string;
+  /** The room itself: everything that HTTP can do. @throws NOT_STARTED */
+  readonly commands: Commands;
+  /** Submits a command; it is durable when this resolves. */
+  submit(input: SubmitInput): Promise<SubmitReceipt>;
+  submit(definition: CommandDefinition, payload: unknown, fields?: SubmitFields): Promise<SubmitReceipt>;
+  /** The outcome, or `undefined` when it has not come within `waitMs` (default 30,000). */
+  result(taskId: string, options?: ResultOptions): Promise<CommandOutcome | undefined>;
+  /** The events of a command, or of all of them. */
+  watch(taskId?: string, options?: WatchOptions): AsyncIterable<CommandEvent | CommandReset>;
+  /** Waits until nothing is due or running. */
+  drain(options?: { readonly signal?: AbortSignal }): Promise<void>;
+}
+
+export type SubmitFields = Omit<SubmitInput, 'taskType' | 'payload'>;
+
+export interface ResultOptions {
+  readonly waitMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+const RESULT_WAIT_MS = 30_000;
+
+/** Composes the program from its rooms. Nothing is opened before `start()`. */
+export function createMillrace(options: MillraceOptions = {}): Millrace {
+  return new MillraceProgram(resolveMillraceOptions(options), openRooms);
+}
+
+class MillraceProgram implements Millrace {
+  readonly #options: ResolvedMillraceOptions;
+  readonly #openRooms: OpenRooms;
+  #rooms: Rooms | undefined;
+  #starting: Promise<void> | undefined;
+  #stopping: Promise<void> | undefined;
+  /** Frees the data directory. */
+  #lock: Disposable | undefined;
+
+  constructor(options: ResolvedMillraceOptions, open: OpenRooms) {
+    this.#options = options;
+    this.#openRooms = open;
+  }
+
+  get url(): string {
+    return this.#rooms?.url ?? missing('url');
+  }
+
+  get commands(): Commands {
+    return this.#rooms?.commands ?? missing('commands');
+  }
+
+  start(): Promise<void> {
+    this.#starting ??= this.#start();
+    return this.#starting;
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  async submit(
+    first: SubmitInput | CommandDefinition,
+    payload?: unknown,
+    fields?: SubmitFields,
+  ): Promise<SubmitReceipt> {
+    const input: SubmitInput = 'taskType' in first ? first : { ...fields, taskType: first.type, payload };
+    return this.commands.submit(input);
+  }
+
+  async result(taskId: string, options: ResultOptions = {}): Promise<CommandOutcome | undefined> {
+    const { waitMs = RESULT_WAIT_MS, signal } = options;
+    return this.commands.waitForOutcome(taskId, { waitMs, signal });
+  }
+
+  watch(taskId?: string, options?: WatchOptions): AsyncIterable<CommandEvent | CommandReset> {
+    return this.commands.watch(taskId, options);
+  }
+
+  async drain(options?: { readonly signal?: AbortSignal }): Promise<void> {
+    await this.commands.drain(options);
+  }
+
+  async #start(): Promise<void> {
+    const options = { ...this.#options, dataDir: resolve(this.#options.dataDir) };
+    if (options.store === 'disk') {
+      prepareDataDirectory(options.dataDir);
+      this.#lock = lockDataDirectory(options.dataDir);
+    }
+    try {
+      this.#rooms = await this.#openRooms(options);
+    } catch (error) {
+      this.#release();
+      throw error;
+    }
+  }
+
+  async #stop(): Promise<void> {
+    await this.#starting?.catch(() => {});
+    await this.#rooms?.stop();
+    this.#release();
+  }
+
+  #release(): void {
+    this.#lock?.[Symbol.dispose]();
+    this.#lock = undefined;
+  }
+}
+
+function missing(what: string): never {
+  throw serverError('NOT_STARTED', { details: { what } });
+}
