@@ -37,15 +37,14 @@ export function createErrorHandler(logger: Logger) {
   return (thrown: unknown, request: FastifyRequest, reply: FastifyReply): void => {
     const error = toHttpError(thrown);
     if (error.code === 'INTERNAL_ERROR') logInternal(logger, error, request);
-    if (error.status === 413) keepOpenWhereCheap(request, reply);
     if (error.status === 401) reply.header('www-authenticate', 'Bearer realm="millrace"');
     if (typeof error.details.allow === 'string') reply.header('allow', error.details.allow);
     const retryAfter = retryAfterSeconds(error);
     if (retryAfter !== undefined) reply.header('retry-after', retryAfter);
-    reply
-      .code(error.status)
-      .type('application/json; charset=utf-8')
-      .send(bodyOf(error, request, logger));
+    reply.code(error.status).type('application/json; charset=utf-8');
+    const send = () => reply.send(bodyOf(error, request, logger));
+    if (error.status < 500 && reply.hasHeader('connection') && isCheapToDrain(request)) drain(request, reply, send);
+    else send();
   };
 }
 
@@ -73,12 +72,18 @@ function logInternal(logger: Logger, error: AppError, request: FastifyRequest): 
   });
 }
 
+function isCheapToDrain({ raw }: FastifyRequest): boolean {
+  return !raw.readableEnded && !raw.destroyed && Number(raw.headers['content-length']) <= DRAIN_BYTES_MAX;
+}
+
 /**
- * Fastify asks to close after a body that was too large. Closing while the client still sends resets the connection,
- * and the answer is lost; where the length is known and not absurd, the rest is dropped instead.
+ * Fastify asks to close after a body that it refused. Closing while the client still sends resets the connection,
+ * and the answer is lost; where the length is known and not absurd, the rest is read and dropped first.
  */
-function keepOpenWhereCheap(request: FastifyRequest, reply: FastifyReply): void {
-  if (Number(request.headers['content-length']) <= DRAIN_BYTES_MAX) reply.removeHeader('connection');
+function drain({ raw }: FastifyRequest, reply: FastifyReply, send: () => void): void {
+  reply.removeHeader('connection');
+  raw.once('end', send);
+  raw.resume();
 }
 
 /** Answers what never became a request (broken HTTP, endless headers) in the shape of every other error. */
