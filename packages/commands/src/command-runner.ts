@@ -41,15 +41,15 @@ function parsePayload(type: TaskType, leased: LeasedCommand): unknown {
   const { payload } = type.definition;
   if (type.checkPayload === undefined || payload === undefined || !('~standard' in payload)) return value;
   const result = type.checkPayload(value);
-  return isPromise(result) ? result.then((late) => valueOf(late, 'payload')) : valueOf(result, 'payload');
+  return isPromise(result) ? result.then((late) => unwrap(late, 'payload')) : unwrap(result, 'payload');
 }
 
 async function checked(type: TaskType, answer: unknown): Promise<unknown> {
   const value = await answer;
-  return valueOf(await type.checkResult?.(value), 'result', value);
+  return unwrap(await type.checkResult?.(value), 'result', value);
 }
 
-function valueOf(
+function unwrap(
   result: { ok: boolean; value?: unknown; pointer?: string; message?: string } | undefined,
   what: string,
   fallback?: unknown,
