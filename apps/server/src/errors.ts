@@ -34,7 +34,6 @@ export const SERVER_ERRORS = {
     retryable: false,
   },
   NOT_STARTED: { message: '{what} needs a started Millrace: await start() first.', status: 500, retryable: false },
-  ROOMS_MISSING: { message: 'This build has no rooms yet.', status: 500, retryable: false },
   CLI_USAGE: { message: '{problem}', status: 400, retryable: false },
 } as const satisfies ErrorTable;
 

@@ -77,10 +77,11 @@ export interface MillraceOptions {
 }
 
 /** The options with the defaults of the program filled in. */
-export type ResolvedMillraceOptions = MillraceOptions &
-  Required<Pick<MillraceOptions, 'commands' | 'store' | 'shutdownTimeoutMs' | 'workerId' | 'clock' | 'logger'>> & {
-    readonly dataDir: string;
-  };
+type Defaulted = 'commands' | 'store' | 'dataDir' | 'http' | 'shutdownTimeoutMs' | 'workerId' | 'clock' | 'logger';
+
+export type ResolvedMillraceOptions = Omit<MillraceOptions, Defaulted> & {
+  readonly [TKey in Defaulted]-?: NonNullable<MillraceOptions[TKey]>;
+};
 
 export const SHUTDOWN_TIMEOUT_MS = 25_000;
 

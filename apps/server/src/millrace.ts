@@ -12,7 +12,7 @@ import type {
 import { prepareDataDirectory } from './data-directory.ts';
 import { serverError } from './errors.ts';
 import { type MillraceOptions, type ResolvedMillraceOptions, resolveMillraceOptions } from './millrace-options.ts';
-import { type OpenRooms, openRooms, type Rooms } from './rooms.ts';
+import { openRooms, type Rooms } from './rooms.ts';
 
 /** Millrace inside a program: what `millrace start` runs, without the command line. */
 export interface Millrace extends Service {
@@ -42,21 +42,19 @@ const RESULT_WAIT_MS = 30_000;
 
 /** Composes the program from its rooms. Nothing is opened before `start()`. */
 export function createMillrace(options: MillraceOptions = {}): Millrace {
-  return new MillraceProgram(resolveMillraceOptions(options), openRooms);
+  return new MillraceProgram(resolveMillraceOptions(options));
 }
 
 class MillraceProgram implements Millrace {
   readonly #options: ResolvedMillraceOptions;
-  readonly #openRooms: OpenRooms;
   #rooms: Rooms | undefined;
   #starting: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
   /** Frees the data directory. */
   #lock: Disposable | undefined;
 
-  constructor(options: ResolvedMillraceOptions, open: OpenRooms) {
+  constructor(options: ResolvedMillraceOptions) {
     this.#options = options;
-    this.#openRooms = open;
   }
 
   get url(): string {
@@ -110,7 +108,7 @@ class MillraceProgram implements Millrace {
       this.#lock = lockDataDirectory(options.dataDir);
     }
     try {
-      this.#rooms = await this.#openRooms(options);
+      this.#rooms = await openRooms(options);
     } catch (error) {
       this.#release();
       throw error;

@@ -57,8 +57,12 @@ async function run(loaded: LoadedConfig, context: CliContext): Promise<void> {
     await millrace.stop();
     throw error;
   }
-  logger.info(`Millrace listens on ${millrace.url}`, {
-    metadata: { url: millrace.url, rooms: config.rooms, types: commands.map(({ type }) => type) },
+  logger.info(`Millrace is ready on ${millrace.url}`, {
+    metadata: {
+      url: millrace.url,
+      rooms: config.rooms,
+      types: millrace.commands.snapshot().types.map(({ taskType }) => taskType),
+    },
   });
   // Exit is the signals' business from here on.
   await new Promise<never>(() => {});
