@@ -1,7 +1,5 @@
-/** The only file of the bench, with `millrace-api.ts` and the handlers, that knows Millrace's own API and tables. */
-import { existsSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
+/** With `millrace-api.ts`, `millrace-store.ts` and the handlers the only file of the bench that knows Millrace's own API. */
+import { existsSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Percentiles } from '../harness/contract.ts';
@@ -9,12 +7,14 @@ import { eachLimited } from '../harness/ids.ts';
 import type { BenchItem, JobSystem, OpenJobSystem } from '../harness/job-system.ts';
 import { keepAliveClient } from '../harness/keep-alive-client.ts';
 import { answersHttp, freePort, startServer, stopServer, tempDir, untilReady } from '../harness/processes.ts';
+import { openMillraceStore, type StoredCounts } from './millrace-store.ts';
 
 const root = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 const BIN = root('apps/server/src/bin.ts');
 const INDEX = root('apps/server/src/index.ts');
 const HANDLERS = fileURLToPath(new URL('./programs/noop-handlers.ts', import.meta.url));
-const DRAIN_POLL_MS = 50;
+const DRAIN_POLL_MS = 20;
+const END_POLL_MS = 5;
 const DRAIN_TIMEOUT_MS = 300_000;
 const READ_IN_FLIGHT = 64;
 const NOTES = ['SQLite, WAL, synchronous=FULL; results kept; concurrency 4096'];
@@ -28,11 +28,13 @@ export function millraceMissing(): string | undefined {
 export const millraceEmbedded: OpenJobSystem = async (observer) => {
   const { createMillrace, defineCommand } = await import('./millrace-api.ts');
   const dir = tempDir('millrace');
+  let started = 0;
   const noop = defineCommand({
     type: 'noop',
     concurrency: 4096,
     handler: (command) => {
       const { n } = command.payload as { n: number };
+      started++;
       observer.started(n);
       return { ok: true, n };
     },
@@ -41,6 +43,7 @@ export const millraceEmbedded: OpenJobSystem = async (observer) => {
   await millrace.start();
   const { commands } = millrace;
   await commands.pauseType('noop');
+  const store = openMillraceStore(dir.path);
   return {
     versions: { millrace: 'this checkout' },
     notes: NOTES,
@@ -53,8 +56,9 @@ export const millraceEmbedded: OpenJobSystem = async (observer) => {
     startWorkers: async () => {
       await commands.resumeType('noop');
     },
-    untilEnded: async () => {
-      await commands.drain();
+    untilEnded: async (count) => {
+      while (started < count) await delay(END_POLL_MS);
+      while (store.countEnded() < count) await delay(END_POLL_MS);
     },
     countResults: async (items) => {
       let right = 0;
@@ -66,6 +70,7 @@ export const millraceEmbedded: OpenJobSystem = async (observer) => {
       return right;
     },
     stop: async () => {
+      store.close();
       await millrace.stop();
       dir.remove();
     },
@@ -91,13 +96,6 @@ export interface MillraceServer {
 export interface StartWaits {
   readonly count: number;
   readonly latencyMs: Percentiles;
-}
-
-export interface StoredCounts {
-  readonly rows: number;
-  readonly distinctIds: number;
-  readonly succeeded: number;
-  readonly startedTwice: number;
 }
 
 /** With `--profile` the server and its threads write a CPU profile each when they end. */
@@ -138,10 +136,12 @@ export async function startMillrace(): Promise<MillraceServer> {
     },
     drained: async () => {
       const end = Date.now() + DRAIN_TIMEOUT_MS;
-      while ((await countUnended(client)) > 0) {
+      const store = openMillraceStore(dir.path);
+      while (store.countUnended() > 0) {
         if (Date.now() > end) throw new Error('Commands were still unended after 300 s.');
         await delay(DRAIN_POLL_MS);
       }
+      store.close();
     },
     startWaits: async () => {
       const body = { taskId: `waits-${Date.now()}`, taskType: 'start-waits' };
@@ -152,49 +152,14 @@ export async function startMillrace(): Promise<MillraceServer> {
       stopped = true;
       client.close();
       await stopServer(child);
+      const store = openMillraceStore(dir.path);
       try {
-        return countStored(dir.path);
+        return store.countStored();
       } finally {
+        store.close();
         dir.remove();
       }
     },
     stop,
   };
-}
-
-/** States in which a command has yet to end. */
-const UNENDED = ['QUEUED', 'RUNNING', 'RETRYING', 'SCHEDULED'];
-
-async function countUnended(client: ReturnType<typeof keepAliveClient>): Promise<number> {
-  let items = 0;
-  for (const status of UNENDED) {
-    const { body } = await client.get(`/commands?status=${status}&limit=1`);
-    items += (JSON.parse(body) as { items: unknown[] }).items.length;
-  }
-  return items;
-}
-
-/** A command counts as succeeded when its row says so and its result lies beside it. */
-const COUNT = `
-  select
-    count(*) as "rows",
-    count(distinct task_id) as distinctIds,
-    count(*) filter (where c.status = 'SUCCESS' and json_extract(r.result, '$.ok')) as succeeded,
-    count(*) filter (where c.attempts > 1) as startedTwice
-  from commands c left join command_results r on r.command_id = c.id
-  where c.task_type = 'noop'`;
-
-/** Reads the database file itself: what counts is what is on the disk. */
-function countStored(dataDir: string): StoredCounts {
-  for (const name of readdirSync(dataDir, { recursive: true }) as string[]) {
-    if (!/\.(db|sqlite3?)$/.test(name)) continue;
-    const db = new DatabaseSync(join(dataDir, name));
-    try {
-      const isStore = db.prepare("select 1 from sqlite_schema where name = 'commands'").get() !== undefined;
-      if (isStore) return { ...db.prepare(COUNT).get() } as unknown as StoredCounts;
-    } finally {
-      db.close();
-    }
-  }
-  throw new Error('No database with a table of commands was found.');
 }
