@@ -15,7 +15,7 @@ export interface SqlConnection {
 
 /**
  * A named write, run beside the database in one transaction: no awaits, no clock, no randomness; everything comes in
- * by `args`, which must survive structured cloning, as must the result. A throw rolls back this call alone.
+ * by `args`. These and the result travel as JSON. A throw rolls back this call alone.
  */
 export interface Procedure<TArgs, TResult> {
   readonly name: string;

@@ -1,13 +1,12 @@
 import { statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import type { StoreReply } from './commit-group.ts';
 import { storeError } from './errors.ts';
 import { PendingWrites } from './pending-writes.ts';
 import type { CommitObserver, Procedure, SqlValue, Store, StoreSchema, StoreStats } from './port.ts';
 import { QueryThread } from './query-thread.ts';
 import { openReader, type SqliteConnection } from './sqlite-connection.ts';
-import type { WriterData } from './writer-thread.ts';
+import type { WriterData, WriterReply, WriterRequest } from './writer-thread.ts';
 
 export interface SqliteStoreOptions {
   /** The directory of the database; it must exist and be locked by the caller. */
@@ -48,7 +47,7 @@ class SqliteStore implements Store {
     this.#pending = new PendingWrites({
       pendingCallsMax: options.pendingCallsMax,
       onCommit: options.onCommit,
-      send: (calls) => this.#writer?.postMessage({ calls }),
+      send: (calls) => this.#writer?.postMessage(JSON.stringify({ calls } satisfies WriterRequest)),
     });
   }
 
@@ -73,7 +72,7 @@ class SqliteStore implements Store {
     this.#reader = undefined;
     if (writer !== undefined) {
       const exited = new Promise((resolve) => writer.once('exit', resolve));
-      writer.postMessage({ close: true });
+      writer.postMessage(JSON.stringify({ close: true } satisfies WriterRequest));
       await exited;
     }
   }
@@ -127,9 +126,10 @@ class SqliteStore implements Store {
         resolve();
       });
     });
-    writer.on('message', (answer: { replies: readonly StoreReply[]; seconds: number }) =>
-      this.#pending.settle(answer.replies, answer.seconds),
-    );
+    writer.on('message', (text: string) => {
+      const { replies, seconds } = JSON.parse(text) as WriterReply;
+      this.#pending.settle(replies, seconds);
+    });
     writer.on('error', (error: Error) => this.#fail(error.message));
     writer.on('exit', () => this.#fail('its writer thread has ended'));
     this.#writer = writer;
