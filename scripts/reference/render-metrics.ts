@@ -1,4 +1,4 @@
-import type { Registry } from 'prom-client';
+import type { Metrics } from '@millrace/http';
 import { generatedHeader, markdownTable } from './markdown.ts';
 
 const INTRODUCTION = `Served as Prometheus text on \`METRICS_PATH\`, on the main port unless \`METRICS_PORT\` is set. Durations are in seconds and
@@ -16,7 +16,7 @@ interface CollectedMetric {
 const TYPE_LABELS: ReadonlySet<string> = new Set(['le', 'quantile']);
 
 /** `docs/reference/metrics.md`: everything that has been registered. Labels are those declared or seen in a value. */
-export async function renderMetrics(registry: Registry): Promise<string> {
+export async function renderMetrics(registry: Metrics['registry']): Promise<string> {
   const metrics = (await registry.getMetricsAsJSON()) as unknown as readonly CollectedMetric[];
   const rows = metrics
     .toSorted((left, right) => (left.name < right.name ? -1 : 1))
@@ -25,7 +25,7 @@ export async function renderMetrics(registry: Registry): Promise<string> {
   return `${[generatedHeader('Metrics'), INTRODUCTION, table].join('\n\n')}\n`;
 }
 
-function labelsOf({ name, values = [] }: CollectedMetric, registry: Registry): string[] {
+function labelsOf({ name, values = [] }: CollectedMetric, registry: Metrics['registry']): string[] {
   const declared = (registry.getSingleMetric(name) as unknown as { labelNames?: readonly string[] }).labelNames ?? [];
   const seen = values.flatMap(({ labels }) => Object.keys(labels));
   return [...new Set([...declared, ...seen])].filter((label) => !TYPE_LABELS.has(label));

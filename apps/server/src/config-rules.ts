@@ -1,5 +1,4 @@
-import type { ConfigSource } from './config.ts';
-import type { Config, ConfigKey } from './config-schema.ts';
+import type { Config, ConfigKey, ConfigSource } from './config-schema.ts';
 import { didYouMean } from './did-you-mean.ts';
 import { isLoopback } from './loopback.ts';
 

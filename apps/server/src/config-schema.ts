@@ -342,6 +342,8 @@ export const ConfigSchema = Type.Object({ ...program, ...http, ...access, ...obs
 
 /** The settings as loaded: with every default, `authEnabled` decided. */
 export type Config = Readonly<Static<typeof ConfigSchema>> & { readonly authEnabled: boolean };
+/** Where a value comes from, the strongest first. */
+export type ConfigSource = 'flag' | 'environment' | '.env' | 'default';
 export type ConfigKey = keyof Static<typeof ConfigSchema>;
 
 export interface SettingSpec extends Setting {

@@ -1,14 +1,18 @@
 import { resolve } from 'node:path';
 import { Value } from 'typebox/value';
 import { crossFieldProblems, unusedNames } from './config-rules.ts';
-import { type Config, type ConfigKey, ConfigSchema, SETTINGS, type SettingSpec } from './config-schema.ts';
+import {
+  type Config,
+  type ConfigKey,
+  ConfigSchema,
+  type ConfigSource,
+  SETTINGS,
+  type SettingSpec,
+} from './config-schema.ts';
 import { didYouMean } from './did-you-mean.ts';
 import { serverError } from './errors.ts';
 
-export type { Config, ConfigKey } from './config-schema.ts';
-
-/** Where a value comes from, the strongest first. */
-export type ConfigSource = 'flag' | 'environment' | '.env' | 'default';
+export type { Config, ConfigKey, ConfigSource } from './config-schema.ts';
 
 export interface ConfigInput {
   /** By flag, without its dashes: `{ port: '3002' }`. */

@@ -1,3 +1,4 @@
+export type { PayloadOf, SubmitFields, TaskRef } from '@millrace/client';
 export type { Commands, SubmitReceipt } from '@millrace/commands';
 export {
   type Command,
@@ -16,5 +17,5 @@ export {
   Unrecoverable,
   VirtualClock,
 } from '@millrace/kit';
-export { createMillrace, type Millrace, type ResultOptions, type SubmitFields } from './millrace.ts';
+export { createMillrace, type Millrace, type ResultOptions, type TypedReceipt } from './millrace.ts';
 export type { AdmissionLimits, HttpSettings, MillraceOptions, RetentionLimits } from './millrace-options.ts';

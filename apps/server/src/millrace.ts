@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import type { PayloadOf, SubmitFields, TaskRef } from '@millrace/client';
 import type { Commands, SubmitReceipt, WatchOptions } from '@millrace/commands';
 import { lockDataDirectory } from '@millrace/engines/store';
 import type {
@@ -8,6 +9,8 @@ import type {
   CommandReset,
   Service,
   SubmitInput,
+  ValueOf,
+  ValueSchema,
 } from '@millrace/kit';
 import { prepareDataDirectory } from './data-directory.ts';
 import { serverError } from './errors.ts';
@@ -20,18 +23,24 @@ export interface Millrace extends Service {
   readonly url: string;
   /** The room itself: everything that HTTP can do. @throws NOT_STARTED */
   readonly commands: Commands;
-  /** Submits a command; it is durable when this resolves. */
+  /** Submits a command; it is durable when this resolves. @throws VALIDATION_ERROR, COMMAND_CONFLICT, OVERLOADED, … */
   submit(input: SubmitInput): Promise<SubmitReceipt>;
-  submit(definition: CommandDefinition, payload: unknown, fields?: SubmitFields): Promise<SubmitReceipt>;
-  /** The outcome, or `undefined` when it has not come within `waitMs` (default 30,000). */
-  result(taskId: string, options?: ResultOptions): Promise<CommandOutcome | undefined>;
+  /** The same, typed by a definition: what `result` gives for the receipt is typed too. */
+  submit<TPayloadSchema extends ValueSchema, TResultSchema extends ValueSchema>(
+    definition: CommandDefinition<TPayloadSchema, TResultSchema>,
+    payload: PayloadOf<TPayloadSchema>,
+    fields?: SubmitFields,
+  ): Promise<TypedReceipt<ValueOf<TResultSchema>>>;
+  /** The outcome, or `undefined` when it has not come within `waitMs` (default 30,000). @throws COMMAND_NOT_FOUND */
+  result<TResult>(task: TaskRef<TResult>, options?: ResultOptions): Promise<CommandOutcome<TResult> | undefined>;
   /** The events of a command, or of all of them. */
   watch(taskId?: string, options?: WatchOptions): AsyncIterable<CommandEvent | CommandReset>;
   /** Waits until nothing is due or running. */
   drain(options?: { readonly signal?: AbortSignal }): Promise<void>;
 }
 
-export type SubmitFields = Omit<SubmitInput, 'taskType' | 'payload'>;
+/** A receipt that knows the type of the result. */
+export type TypedReceipt<TResult> = SubmitReceipt & Exclude<TaskRef<TResult>, string>;
 
 export interface ResultOptions {
   readonly waitMs?: number;
@@ -88,9 +97,14 @@ class MillraceProgram implements Millrace {
     return this.commands.submit(input);
   }
 
-  async result(taskId: string, options: ResultOptions = {}): Promise<CommandOutcome | undefined> {
+  async result<TResult>(
+    task: TaskRef<TResult>,
+    options: ResultOptions = {},
+  ): Promise<CommandOutcome<TResult> | undefined> {
     const { waitMs = RESULT_WAIT_MS, signal } = options;
-    return this.commands.waitForOutcome(taskId, { waitMs, signal });
+    const taskId = typeof task === 'string' ? task : task.taskId;
+    const outcome = await this.commands.waitForOutcome(taskId, { waitMs, signal });
+    return outcome as CommandOutcome<TResult> | undefined;
   }
 
   watch(taskId?: string, options?: WatchOptions): AsyncIterable<CommandEvent | CommandReset> {

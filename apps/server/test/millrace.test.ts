@@ -8,6 +8,7 @@ import { z } from 'zod';
 const greet = defineCommand({
   type: 'GREET',
   payload: z.object({ name: z.string() }),
+  result: z.object({ text: z.string() }),
   handler: ({ payload }) => ({ text: `hi ${payload.name}` }),
 });
 const embedded: MillraceOptions = { http: false, commands: [greet], assistant: false };
@@ -16,9 +17,10 @@ test('a program submits a command and reads its result without HTTP', async () =
   await using directory = await tempDir('millrace-');
   await using millrace = createMillrace({ ...embedded, dataDir: directory.join('data') });
   await millrace.start();
-  const { taskId } = await millrace.submit({ taskType: 'GREET', payload: { name: 'Ada' } });
-  const outcome = await millrace.result(taskId);
-  assert.deepEqual([outcome?.status, outcome?.result], ['SUCCESS', { text: 'hi Ada' }]);
+  const task = await millrace.submit(greet, { name: 'Ada' });
+  const outcome = await millrace.result(task);
+  const text: string | undefined = outcome?.result?.text;
+  assert.deepEqual([outcome?.status, text], ['SUCCESS', 'hi Ada']);
   assert.throws(() => millrace.url, { code: 'NOT_STARTED' });
 });
 
