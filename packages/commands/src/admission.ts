@@ -1,6 +1,7 @@
 import type { NewCommand } from './command.ts';
 import { commandsError } from './errors.ts';
 import type { Lanes } from './lanes.ts';
+import type { CommandsObserver } from './observer.ts';
 
 /** Keys whose waiting commands are counted apart; beyond it keys share one count. */
 const KEYS_COUNTED_MAX = 10_000;
@@ -10,6 +11,7 @@ const HARD_FACTOR = 1.25;
 
 export interface AdmissionOptions {
   readonly lanes: Lanes;
+  readonly observer: CommandsObserver;
   /** Due commands before keys with more than their share are refused. */
   readonly depthMax: number;
   /** Characters of payload between acceptance and commit. */
@@ -22,8 +24,6 @@ export interface AdmissionOptions {
 export class Admission {
   readonly #options: AdmissionOptions;
   #characters = 0;
-  /** Refused submissions by reason, since the start. */
-  readonly shed = { depth: 0, share: 0, bytes: 0, closed: 0 };
   readonly #recent = new Map<string, number>();
 
   constructor(options: AdmissionOptions) {
@@ -43,12 +43,12 @@ export class Admission {
   admit(command: NewCommand): void {
     const closed = this.#options.closedBecause();
     if (closed !== undefined) {
-      this.shed.closed += 1;
+      this.#options.observer.shed('closed');
       throw refuse('UNAVAILABLE', closed.reason, closed.retryAfterMs);
     }
     const size = charactersOf(command);
     if (this.#characters > 0 && this.#characters + size > this.#options.intakeCharactersMax) {
-      this.shed.bytes += 1;
+      this.#options.observer.shed('bytes');
       throw refuse('UNAVAILABLE', 'Too many bytes wait to be stored.', 1_000);
     }
     this.#checkDepth(command);
@@ -68,12 +68,12 @@ export class Admission {
       return;
     }
     if (depth >= depthMax * HARD_FACTOR) {
-      this.shed.depth += 1;
+      this.#options.observer.shed('depth');
       throw refuse('UNAVAILABLE', `More than ${depthMax} commands wait.`, 5_000);
     }
     const share = depthMax / Math.max(1, this.#recent.size);
     if ((this.#recent.get(concurrencyKey) ?? 0) >= share) {
-      this.shed.share += 1;
+      this.#options.observer.shed('share');
       throw refuse('OVERLOADED', 'The queue is full and this key has more than its share of it.', 5_000);
     }
     this.#count(concurrencyKey);

@@ -37,7 +37,7 @@ import { LeaseKeeper } from './lease-keeper.ts';
 import { type CommandsOptions, defaults, type ResolvedOptions } from './options.ts';
 import { Queries } from './queries.ts';
 import type { ControlResult } from './sql/control-procedures.ts';
-import type { Opened } from './sql/lease-procedures.ts';
+import type { Opened, Rescued } from './sql/lease-procedures.ts';
 import { Waiters } from './waiters.ts';
 
 /** Makes the room. Nothing happens before `start`. @throws TypeError or RangeError for a faulty definition */
@@ -69,7 +69,7 @@ class CommandRoom implements Commands {
     const options = { workerId: crypto.randomUUID(), random: systemRandom, ...defaults, ...given };
     this.#options = options;
     this.#lanes.define(options.definitions);
-    const { store, clock, logger, workerId, random } = options;
+    const { store, clock, logger, workerId, random, observer } = options;
     this.#waiters = new Waiters(options.waitersMax);
     this.#queries = new Queries(store);
     this.#control = new Control({ store, clock, onDone: (result) => this.#onControl(result) });
@@ -78,21 +78,22 @@ class CommandRoom implements Commands {
       ...{ leaseMs: options.leaseMs, heartbeatMs: options.heartbeatMs, alone: options.alone },
       onLost: () => this.#executor.interruptAll('The lease was lost.'),
       onHeld: () => this.#train.kick(),
-      onRescued: ({ depth }) => this.#lanes.apply(depth),
+      onRescued: (rescued) => this.#onRescued(rescued),
     });
     this.#train = new CommitTrain({
-      ...{ store, clock, logger, workerId, lanes: this.#lanes, work: options.work },
+      ...{ store, clock, logger, observer, lanes: this.#lanes, work: options.work },
       itemsMax: options.departureItemsMax,
+      worker: () => this.#keeper.worker,
       holdsLeases: () => this.#keeper.isValid(),
       listener: {
         onLeased: (commands) => this.#executor.start(commands),
         onEnded: (entry, counted) => this.#onEnded(entry, counted),
-        onExpired: (expired) => this.#wakeAll(expired.map(({ taskId }) => taskId)),
+        onExpired: (expired, taskType) => this.#onExpired(expired, taskType),
         onEvents: () => {},
       },
     });
     this.#executor = new Executor({
-      ...{ clock, logger, random, lanes: this.#lanes, resultCharactersMax: options.resultCharactersMax },
+      ...{ clock, logger, random, observer, lanes: this.#lanes, resultCharactersMax: options.resultCharactersMax },
       runner: createCommandRunner(options.threads ?? NO_THREADS),
       services: new HandlerServices({
         ...{ store, clock, logger, room: this, lanes: this.#lanes },
@@ -109,6 +110,7 @@ class CommandRoom implements Commands {
       checkCallback: () => {},
       admission: new Admission({
         lanes: this.#lanes,
+        observer,
         depthMax: options.depthMax,
         intakeCharactersMax: options.intakeCharactersMax,
         closedBecause: () => this.#closedBecause(),
@@ -178,7 +180,8 @@ class CommandRoom implements Commands {
   }
 
   async cancel(taskId: string): Promise<CommandView> {
-    await this.#control.cancel(taskId);
+    const { task_type: taskType } = await this.#control.cancel(taskId);
+    this.#options.observer.ended(taskType, 'CANCELLED', false);
     this.#executor.cancel(taskId);
     return this.#queries.get(taskId);
   }
@@ -289,19 +292,37 @@ class CommandRoom implements Commands {
   }
 
   #onEnded({ ended, command, lane }: EndEntry, counted: boolean): void {
-    if (!counted || !isTerminal(ended.status as never)) return;
+    if (!counted) return;
+    const { observer } = this.#options;
+    if (!isTerminal(ended.status)) {
+      if (ended.outcome !== 'returned') observer.retried(command.taskType);
+      return;
+    }
+    observer.ended(command.taskType, ended.status, ended.deadLettered === 1);
     lane?.pace.note(ended.endedAt, ended.durationMs);
     if (!this.#waiters.has(command.taskId)) return;
     this.#waiters.wake(
       command.taskId,
       outcome({
         taskId: command.taskId,
-        status: ended.status as never,
+        status: ended.status,
         result: ended.result,
         error: ended.error,
         processingMs: ended.endedAt - command.queuedAt,
       }),
     );
+  }
+
+  #onExpired(expired: readonly { readonly taskId: string }[], taskType: string): void {
+    for (const _ of expired) this.#options.observer.ended(taskType, 'EXPIRED', false);
+    this.#wakeAll(expired.map(({ taskId }) => taskId));
+  }
+
+  #onRescued({ depth, count, poisoned }: Rescued): void {
+    this.#lanes.apply(depth);
+    const { observer } = this.#options;
+    if (count > 0) observer.leasesExpired(count);
+    for (const { taskType } of poisoned) observer.ended(taskType, 'FAILURE', true);
   }
 
   #onControl(result: ControlResult): void {

@@ -23,7 +23,8 @@ export interface CommandRow {
   readonly crashes: number;
   /** The fencing token: raised by every claim, never reset. */
   readonly lease: number;
-  readonly lease_owner: string | null;
+  /** Number of the worker (a process between start and stop) that holds the lease. */
+  readonly lease_owner: number | null;
   readonly dead_lettered: 0 | 1;
   readonly error_code: string | null;
   readonly correlation_id: string | null;

@@ -4,6 +4,7 @@ import type { EndedAttempt, LeasedCommand, NewCommand } from './command.ts';
 import { storedError } from './errors.ts';
 import type { Lane } from './lane.ts';
 import type { Lanes } from './lanes.ts';
+import type { CommandsObserver } from './observer.ts';
 import { type Arrived, type Departure, departTrain } from './sql/depart-train.ts';
 import type { Arrival, Duplicate } from './sql/insert-commands.ts';
 
@@ -46,7 +47,9 @@ export interface CommitTrainOptions {
   readonly logger: Logger;
   readonly lanes: Lanes;
   readonly listener: TrainListener;
-  readonly workerId: string;
+  readonly observer: CommandsObserver;
+  /** The number that leases are held under. */
+  readonly worker: () => number;
   readonly itemsMax: number;
   /** Whether this process claims and runs. */
   readonly work: boolean;
@@ -135,7 +138,7 @@ export class CommitTrain {
   }
 
   #depart(): void {
-    const { clock, store, workerId, holdsLeases } = this.#options;
+    const { clock, store, worker, holdsLeases } = this.#options;
     const now = clock.now();
     const monotonic = clock.monotonic();
     const leasing = holdsLeases() && this.#claiming;
@@ -149,7 +152,7 @@ export class CommitTrain {
     }
     const departure: Departure = {
       now,
-      workerId,
+      worker: worker(),
       ended: ended.map((entry) => entry.ended),
       arrivals: passengers.arrivals,
       claims: claims.map(({ request }) => request),
@@ -222,13 +225,14 @@ export class CommitTrain {
 
   #arrive(load: Load, arrived: Arrived): void {
     this.#underWay = false;
-    const { lanes, listener, clock } = this.#options;
+    const { lanes, listener, observer, clock } = this.#options;
     lanes.apply(arrived.depth);
     if (arrived.nextDueAt !== undefined) {
       this.#nextDueAt = Number.POSITIVE_INFINITY;
       this.expectDue(arrived.nextDueAt ?? Number.POSITIVE_INFINITY);
     }
     const leased = this.#seat(load, arrived);
+    const seated = leased.length;
     const monotonic = clock.monotonic();
     for (const [index, claimed] of arrived.claims.entries()) {
       const lane = load.lanes[index] as Lane;
@@ -246,6 +250,7 @@ export class CommitTrain {
       if (counted && entry.ended.dueAt > load.departure.now) this.expectDue(entry.ended.dueAt);
       listener.onEnded(entry, counted);
     }
+    observer.departed(load.ended.length + load.seats.length + leased.length - seated);
     listener.onEvents(arrived, load.departure);
     listener.onLeased(leased);
     this.kick();

@@ -6,6 +6,7 @@ import type { CommandRunner } from './command-runner.ts';
 import type { EndEntry } from './commit-train.ts';
 import type { Lane } from './lane.ts';
 import type { Lanes } from './lanes.ts';
+import type { CommandsObserver } from './observer.ts';
 
 /** How long the event loop is given to starting handlers before others have their turn, in ms. */
 const START_SLICE_MS = 5;
@@ -21,6 +22,7 @@ export interface ExecutorOptions {
   readonly resultCharactersMax: number;
   readonly runner: CommandRunner;
   readonly services: ContextServices;
+  readonly observer: CommandsObserver;
   /** Where ends go. */
   readonly end: (entry: EndEntry) => void;
   /** A slot is free although nothing ended: claim again. */
@@ -125,7 +127,7 @@ export class Executor {
   }
 
   #begin(command: LeasedCommand, lane: Lane): void {
-    const { clock, services, runner } = this.#options;
+    const { clock, services, runner, observer } = this.#options;
     const monotonic = clock.monotonic();
     const context = new AttemptContext(command, services);
     const running: Running = {
@@ -137,6 +139,7 @@ export class Executor {
       timer: undefined,
       verdict: undefined,
     };
+    observer.started(command.taskType, Math.max(0, running.startedAt - command.dueAt));
     lane.started(command.concurrencyKey, monotonic);
     lane.running += 1;
     if (command.crashes >= SUSPECT_CRASHES) lane.suspects += 1;
@@ -177,6 +180,7 @@ export class Executor {
     running.timer = this.#options.clock.schedule(ABORT_GRACE_MS, () => {
       this.abandoned += 1;
       const { taskId, taskType } = running.command;
+      this.#options.observer.abandoned(taskType);
       this.#options.logger.warn('A handler ignored its abort signal and was given up', {
         taskId,
         metadata: { taskType },
@@ -195,6 +199,7 @@ export class Executor {
     this.#byTaskId.delete(command.taskId);
     lane.running -= 1;
     if (command.crashes >= SUSPECT_CRASHES) lane.suspects -= 1;
+    this.#options.observer.settled(command.taskType, this.#elapsed(running));
     if (verdict === 'cancelled') {
       lane.free(command.concurrencyKey, false);
       lane.blocked = false;

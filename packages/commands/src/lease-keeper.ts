@@ -7,6 +7,7 @@ export interface LeaseKeeperOptions {
   readonly store: Store;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** What this process is called in the list of workers. */
   readonly workerId: string;
   readonly leaseMs: number;
   readonly heartbeatMs: number;
@@ -36,6 +37,7 @@ export class LeaseKeeper {
   readonly #options: LeaseKeeperOptions;
   #validUntil = Number.NEGATIVE_INFINITY;
   #timer: Timer | undefined;
+  #worker = 0;
   #stopped = true;
   #fenced = true;
   /** Leases lost to a stop of this process, and commands taken over from dead ones, since the start. */
@@ -45,13 +47,19 @@ export class LeaseKeeper {
     this.#options = options;
   }
 
+  /** The number that leases are held under; a new one after each time that they were lost to others. */
+  get worker(): number {
+    return this.#worker;
+  }
+
   /** Registers this process and takes over what dead ones left. */
   async open(): Promise<Opened> {
     const { clock, store, workerId, leaseMs } = this.#options;
     this.#stopped = false;
     const sentAt = clock.monotonic();
     await this.rescue();
-    const opened = await store.write(openRoom, { now: clock.now(), workerId, leaseUntil: clock.now() + leaseMs });
+    const opened = await store.write(openRoom, { now: clock.now(), name: workerId, leaseUntil: clock.now() + leaseMs });
+    this.#worker = opened.worker;
     this.#hold(sentAt);
     this.#next();
     return opened;
@@ -71,15 +79,15 @@ export class LeaseKeeper {
     if (this.#stopped) return;
     this.#stopped = true;
     this.#timer?.cancel();
-    await this.#options.store.write(closeWorker, { workerId: this.#options.workerId });
+    await this.#options.store.write(closeWorker, { worker: this.#worker });
   }
 
   /** Takes over the leases of dead processes. */
   async rescue(): Promise<void> {
-    const { store, clock, workerId, alone, logger } = this.#options;
+    const { store, clock, alone, logger } = this.#options;
     for (;;) {
       const poisonError = JSON.stringify(POISON);
-      const rescued = await store.write(rescueLeases, { now: clock.now(), workerId, alone, poisonError });
+      const rescued = await store.write(rescueLeases, { now: clock.now(), worker: this.#worker, alone, poisonError });
       this.counts.rescued += rescued.count;
       this.counts.poisoned += rescued.poisoned.length;
       if (rescued.count > 0) {
@@ -102,11 +110,11 @@ export class LeaseKeeper {
   }
 
   async #beat(): Promise<void> {
-    const { clock, store, workerId, leaseMs, logger } = this.#options;
+    const { clock, store, leaseMs, logger } = this.#options;
     this.isValid();
     const sentAt = clock.monotonic();
     try {
-      const held = await store.write(renewLease, { workerId, leaseUntil: clock.now() + leaseMs });
+      const held = await store.write(renewLease, { worker: this.#worker, leaseUntil: clock.now() + leaseMs });
       if (!held && !this.#stopped) await this.#begin(sentAt);
       else this.#hold(sentAt);
       if (!this.#options.alone) await this.rescue();
@@ -120,7 +128,8 @@ export class LeaseKeeper {
   async #begin(sentAt: number): Promise<void> {
     const { clock, store, workerId, leaseMs } = this.#options;
     if (!this.#fenced) this.#lose();
-    await store.write(openRoom, { now: clock.now(), workerId, leaseUntil: clock.now() + leaseMs });
+    const leaseUntil = clock.now() + leaseMs;
+    this.#worker = (await store.write(openRoom, { now: clock.now(), name: workerId, leaseUntil })).worker;
     this.#hold(sentAt);
   }
 

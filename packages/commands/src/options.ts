@@ -1,6 +1,7 @@
 import type { Store } from '@millrace/engines/store';
 import { type Clock, type CommandDefinition, type Logger, type Random, silentLogger, systemClock } from '@millrace/kit';
 import type { ThreadRunner } from './command-runner.ts';
+import { type CommandsObserver, silentObserver } from './observer.ts';
 
 export interface CommandsOptions {
   readonly store: Store;
@@ -33,6 +34,8 @@ export interface CommandsOptions {
   readonly work?: boolean;
   /** Where `cpu: true` types run. Default: a pool of worker threads. */
   readonly threads?: ThreadRunner;
+  /** Told what happens, for metrics; see `createCommandMetrics`. Default: nobody. */
+  readonly observer?: CommandsObserver;
 }
 
 export type ResolvedOptions = Required<Omit<CommandsOptions, 'threads'>> & Pick<CommandsOptions, 'threads'>;
@@ -53,4 +56,5 @@ export const defaults = {
   resultCharactersMax: MEBI,
   waitersMax: 100_000,
   work: true,
+  observer: silentObserver,
 } as const satisfies Partial<CommandsOptions>;

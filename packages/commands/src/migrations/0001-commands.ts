@@ -31,7 +31,7 @@ export const createCommands: Migration = {
       failures INTEGER NOT NULL,
       crashes INTEGER NOT NULL,
       lease INTEGER NOT NULL,
-      lease_owner TEXT,
+      lease_owner INTEGER,
       dead_lettered INTEGER NOT NULL,
       error_code TEXT,
       correlation_id TEXT,
@@ -47,7 +47,7 @@ export const createCommands: Migration = {
     CREATE INDEX commands_by_end ON commands (status, updated_at) WHERE finished_at IS NOT NULL;
     CREATE INDEX commands_claimable ON commands (task_type, concurrency_key, order_at, id) WHERE ready = 1;
     CREATE INDEX commands_waiting ON commands (due_at) WHERE ready = 0;
-    CREATE INDEX commands_leased ON commands (lease_owner, id) WHERE lease_owner IS NOT NULL;
+    CREATE INDEX commands_leased ON commands (id) WHERE lease_owner IS NOT NULL;
     CREATE INDEX commands_expiring ON commands (expires_at) WHERE ready IS NOT NULL AND expires_at IS NOT NULL;
     CREATE INDEX commands_by_correlation ON commands (correlation_id, id) WHERE correlation_id IS NOT NULL;
 
@@ -90,10 +90,11 @@ export const createCommands: Migration = {
     ) STRICT, WITHOUT ROWID;
 
     CREATE TABLE command_workers (
-      worker_id TEXT PRIMARY KEY,
+      worker INTEGER PRIMARY KEY AUTOINCREMENT,
+      name TEXT NOT NULL,
       started_at INTEGER NOT NULL,
       lease_until INTEGER NOT NULL
-    ) STRICT, WITHOUT ROWID;
+    ) STRICT;
 
     CREATE TABLE command_types (
       task_type TEXT PRIMARY KEY,

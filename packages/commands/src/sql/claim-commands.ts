@@ -30,7 +30,7 @@ export interface Claimed {
 
 export interface Claimer {
   readonly now: number;
-  readonly workerId: string;
+  readonly worker: number;
   readonly depth: DepthCount;
   readonly rollups: Rollups;
 }
@@ -180,8 +180,8 @@ class Claim {
   }
 
   #lease(row: CommandRow): void {
-    const { now, workerId, depth } = this.#by;
-    this.#db.run(LEASE, workerId, now, now, row.id);
+    const { now, worker, depth } = this.#by;
+    this.#db.run(LEASE, worker, now, now, row.id);
     depth.add(row.task_type, -1, 0);
     if (row.crashes >= SUSPECT_CRASHES) this.#suspects = false;
     const wide = this.#db.get<PayloadRow>(PAYLOAD, row.id);

@@ -11,7 +11,7 @@ import { addEvent, type EventBatch, recordEvents, type StoredEventKind } from '.
 /** Everything that one commit carries. */
 export interface Departure {
   readonly now: number;
-  readonly workerId: string;
+  readonly worker: number;
   readonly ended: readonly EndedAttempt[];
   readonly arrivals: readonly Arrival[];
   readonly claims: readonly ClaimRequest[];
@@ -42,11 +42,11 @@ export interface Arrived {
 export const departTrain = defineProcedure<Departure, Arrived>({
   name: 'commands.departTrain',
   sqlite(db, departure) {
-    const { now, workerId } = departure;
+    const { now, worker } = departure;
     const depth = new DepthCount();
     const events: EventBatch = {};
     const rollups = new Rollups();
-    const from = { now, workerId, depth, rollups };
+    const from = { now, worker, depth, rollups };
     const refused = endAttempts(db, departure.ended, from);
     noteEnds(departure.ended, refused, events);
     const duplicates = insertCommands(db, departure.arrivals, from);

@@ -8,7 +8,7 @@ import { insertCommand } from './insert-commands.ts';
 /** Where the ends are written from. */
 export interface Ender {
   readonly now: number;
-  readonly workerId: string;
+  readonly worker: number;
   readonly depth: DepthCount;
   readonly rollups: Rollups;
 }

@@ -19,7 +19,7 @@ export interface Duplicate {
 
 interface Inserter {
   readonly now: number;
-  readonly workerId: string;
+  readonly worker: number;
   readonly depth: DepthCount;
 }
 
@@ -69,7 +69,7 @@ export function insertCommand(db: SqlConnection, { command, claim }: Arrival, to
     command.timeoutMs,
     claim ? 1 : 0,
     claim ? 1 : 0,
-    claim ? to.workerId : null,
+    claim ? to.worker : null,
     command.correlationId,
     command.createdAt,
     command.createdAt,

@@ -10,6 +10,8 @@ const RESCUE_MAX = 500;
 
 /** What a process finds when it opens the room. */
 export interface Opened {
+  /** The number that this process holds its leases under; never given twice. */
+  readonly worker: number;
   /** The highest id in use: the next command gets the one after it. */
   readonly lastId: number;
   readonly depth: readonly DepthChange[];
@@ -20,12 +22,12 @@ export interface Opened {
 }
 
 /** Registers a process as a holder of leases and tells it what is there. */
-export const openRoom = defineProcedure<{ now: number; workerId: string; leaseUntil: number }, Opened>({
+export const openRoom = defineProcedure<{ now: number; name: string; leaseUntil: number }, Opened>({
   name: 'commands.openRoom',
-  sqlite(db, { now, workerId, leaseUntil }) {
-    db.run(
-      'INSERT OR REPLACE INTO command_workers (worker_id, started_at, lease_until) VALUES (?, ?, ?)',
-      workerId,
+  sqlite(db, { now, name, leaseUntil }) {
+    const registered = db.get<{ worker: number }>(
+      'INSERT INTO command_workers (name, started_at, lease_until) VALUES (?, ?, ?) RETURNING worker',
+      name,
       now,
       leaseUntil,
     );
@@ -37,6 +39,7 @@ export const openRoom = defineProcedure<{ now: number; workerId: string; leaseUn
        GROUP BY task_type`,
     );
     return {
+      worker: registered?.worker ?? 0,
       lastId: last?.id ?? 0,
       depth: counts.map((row) => [row.task_type, row.ready, row.waiting] as const),
       nextDueAt: nextDueAt(db),
@@ -59,23 +62,24 @@ export const openRoom = defineProcedure<{ now: number; workerId: string; leaseUn
  *
  * @returns false when others have taken its leases over meanwhile
  */
-export const renewLease = defineProcedure<{ workerId: string; leaseUntil: number }, boolean>({
+export const renewLease = defineProcedure<{ worker: number; leaseUntil: number }, boolean>({
   name: 'commands.renewLease',
-  sqlite: (db, { workerId, leaseUntil }) =>
-    db.run('UPDATE command_workers SET lease_until = ? WHERE worker_id = ?', leaseUntil, workerId) === 1,
+  sqlite: (db, { worker, leaseUntil }) =>
+    db.run('UPDATE command_workers SET lease_until = ? WHERE worker = ?', leaseUntil, worker) === 1,
 });
 
 /** Signs a process off; it must hold no leases any more. */
-export const closeWorker = defineProcedure<{ workerId: string }, void>({
+export const closeWorker = defineProcedure<{ worker: number }, void>({
   name: 'commands.closeWorker',
-  sqlite(db, { workerId }) {
-    db.run('DELETE FROM command_workers WHERE worker_id = ?', workerId);
+  sqlite(db, { worker }) {
+    db.run('DELETE FROM command_workers WHERE worker = ?', worker);
   },
 });
 
 export interface RescueArgs {
   readonly now: number;
-  readonly workerId: string;
+  /** The asker's own number; 0 before it has one. */
+  readonly worker: number;
   /** True where only one process can be alive (a locked data directory): then every other one is dead. */
   readonly alone: boolean;
   /** Stored with commands that are given up as poison: a JSON text. */
@@ -91,7 +95,7 @@ export interface Rescued {
   readonly events: EventBatch;
 }
 
-const DEAD_WORKERS = 'SELECT worker_id FROM command_workers WHERE worker_id <> ? AND (lease_until <= ? OR ? = 1)';
+const DEAD_WORKERS = 'SELECT worker FROM command_workers WHERE worker <> ? AND (lease_until <= ? OR ? = 1)';
 const LEASED = `
   SELECT * FROM commands WHERE lease_owner = ? ORDER BY id LIMIT ${RESCUE_MAX}`;
 
@@ -105,9 +109,9 @@ export const rescueLeases = defineProcedure<RescueArgs, Rescued>({
     const poisoned: { taskId: string; taskType: string }[] = [];
     let count = 0;
     let more = false;
-    for (const { worker_id: owner } of db.all<{ worker_id: string }>(
+    for (const { worker: owner } of db.all<{ worker: number }>(
       DEAD_WORKERS,
-      args.workerId,
+      args.worker,
       args.now,
       args.alone ? 1 : 0,
     )) {
@@ -126,7 +130,7 @@ export const rescueLeases = defineProcedure<RescueArgs, Rescued>({
       }
       count += rows.length;
       if (rows.length === RESCUE_MAX) more = true;
-      else db.run('DELETE FROM command_workers WHERE worker_id = ?', owner);
+      else db.run('DELETE FROM command_workers WHERE worker = ?', owner);
     }
     rollups.write(db);
     return { count, poisoned, more, depth: depth.changes(), seq: recordEvents(db, args.now, events), events };
