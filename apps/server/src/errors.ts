@@ -34,6 +34,11 @@ export const SERVER_ERRORS = {
     retryable: false,
   },
   NOT_STARTED: { message: '{what} needs a started Millrace: await start() first.', status: 500, retryable: false },
+  CLOCK_NOT_VIRTUAL: {
+    message: 'Only a virtual clock can be moved: create Millrace with { test: true }, or with a VirtualClock.',
+    status: 500,
+    retryable: false,
+  },
   CLI_USAGE: { message: '{problem}', status: 400, retryable: false },
 } as const satisfies ErrorTable;
 

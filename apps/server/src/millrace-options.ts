@@ -70,7 +70,7 @@ export interface MillraceOptions {
   readonly clock?: Clock | undefined;
   readonly logger?: Logger | undefined;
   /**
-   * For tests of your own handlers: memory store, no port, and a clock that stands still until `clock.advance(ms)`;
+   * For tests of your own handlers: memory store, no port, and a clock that stands still until `millrace.advance(ms)`;
    * `drain()` runs everything that is due. What is given besides wins.
    */
   readonly test?: boolean | undefined;

@@ -2,15 +2,16 @@ import { resolve } from 'node:path';
 import type { PayloadOf, SubmitFields, TaskRef } from '@millrace/client';
 import type { Commands, SubmitReceipt, WatchOptions } from '@millrace/commands';
 import { lockDataDirectory } from '@millrace/engines/store';
-import type {
-  CommandDefinition,
-  CommandEvent,
-  CommandOutcome,
-  CommandReset,
-  Service,
-  SubmitInput,
-  ValueOf,
-  ValueSchema,
+import {
+  type CommandDefinition,
+  type CommandEvent,
+  type CommandOutcome,
+  type CommandReset,
+  type Service,
+  type SubmitInput,
+  type ValueOf,
+  type ValueSchema,
+  VirtualClock,
 } from '@millrace/kit';
 import { prepareDataDirectory } from './data-directory.ts';
 import { serverError } from './errors.ts';
@@ -37,6 +38,8 @@ export interface Millrace extends Service {
   watch(taskId?: string, options?: WatchOptions): AsyncIterable<CommandEvent | CommandReset>;
   /** Waits until nothing is due or running. */
   drain(options?: { readonly signal?: AbortSignal }): Promise<void>;
+  /** With a virtual clock (`test: true`): runs what is due, moves the clock, runs what falls due. @throws CLOCK_NOT_VIRTUAL */
+  advance(ms: number): Promise<void>;
 }
 
 /** A receipt that knows the type of the result. */
@@ -113,6 +116,14 @@ class MillraceProgram implements Millrace {
 
   async drain(options?: { readonly signal?: AbortSignal }): Promise<void> {
     await this.commands.drain(options);
+  }
+
+  async advance(ms: number): Promise<void> {
+    const { clock } = this.#options;
+    if (!(clock instanceof VirtualClock)) throw serverError('CLOCK_NOT_VIRTUAL');
+    await this.drain();
+    clock.advance(ms);
+    await this.drain();
   }
 
   async #start(): Promise<void> {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, statSync } from 'node:fs';
 import { test } from 'node:test';
-import { tempDir } from '@millrace/testkit';
+import { stressStartStop, tempDir } from '@millrace/testkit';
 import { createMillrace, defineCommand, type MillraceOptions } from 'millrace';
 import { z } from 'zod';
 
@@ -65,6 +65,21 @@ test('starting and stopping any number of times does it once', async () => {
   await Promise.all([millrace.start(), millrace.start()]);
   await Promise.all([millrace.stop(), millrace.stop()]);
   await millrace.stop();
+});
+
+test('it keeps the contract of a service under stress', async () => {
+  await stressStartStop(() => createMillrace({ ...embedded, store: 'memory' }), { rounds: 3 });
+  await using directory = await tempDir('millrace-');
+  await stressStartStop(() => createMillrace({ ...embedded, dataDir: directory.join('data') }), { rounds: 2 });
+});
+
+test('only a virtual clock can be moved', async () => {
+  await assert.rejects(createMillrace({ ...embedded, store: 'memory' }).advance(1), { code: 'CLOCK_NOT_VIRTUAL' });
+  await using millrace = createMillrace({ ...embedded, test: true });
+  await millrace.start();
+  const { taskId } = await millrace.submit(greet, { name: 'Ada' });
+  await millrace.advance(1_000);
+  assert.equal((await millrace.result(taskId, { waitMs: 0 }))?.status, 'SUCCESS');
 });
 
 test('stopping before starting does nothing, and what was not started says so', async () => {

@@ -131,7 +131,7 @@ async function startProgress(bytes: number, context: CliContext): Promise<Progre
   if (context.stderr.isTTY !== true || bytes === 0) return { read() {}, counted() {}, stop() {} };
   const { default: cliProgress } = await import('cli-progress');
   const format = '{bar} {percentage}% · {accepted} accepted, {rejected} rejected · {duration_formatted}';
-  const bar = new cliProgress.SingleBar({ format, hideCursor: true, stream: process.stderr });
+  const bar = new cliProgress.SingleBar({ format, hideCursor: true, stream: context.stderr as NodeJS.WriteStream });
   bar.start(bytes, 0, { accepted: 0, rejected: 0 });
   return {
     read: (more) => bar.increment(more),
