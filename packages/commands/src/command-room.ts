@@ -76,7 +76,7 @@ class CommandRoom implements Commands {
     this.#keeper = new LeaseKeeper({
       ...{ store, clock, logger, workerId },
       ...{ leaseMs: options.leaseMs, heartbeatMs: options.heartbeatMs, alone: options.alone },
-      onLost: () => this.#executor.interruptAll('The lease was lost.'),
+      onLost: () => this.#onLost(),
       onHeld: () => this.#train.kick(),
       onRescued: (rescued) => this.#onRescued(rescued),
     });
@@ -100,6 +100,7 @@ class CommandRoom implements Commands {
         progress: () => {},
         freed: () => this.#train.kick(),
       }),
+      mayBegin: () => this.#state === 'running' && this.#keeper.isValid(),
       end: (entry) => this.#train.end(entry),
       freed: () => this.#train.kick(),
     });
@@ -316,6 +317,11 @@ class CommandRoom implements Commands {
   #onExpired(expired: readonly { readonly taskId: string }[], taskType: string): void {
     for (const _ of expired) this.#options.observer.ended(taskType, 'EXPIRED', false);
     this.#wakeAll(expired.map(({ taskId }) => taskId));
+  }
+
+  #onLost(): void {
+    this.#executor.returnUnstarted();
+    this.#executor.interruptAll('The lease was lost.');
   }
 
   #onRescued({ depth, count, poisoned }: Rescued): void {

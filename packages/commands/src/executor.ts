@@ -23,6 +23,8 @@ export interface ExecutorOptions {
   readonly runner: CommandRunner;
   readonly services: ContextServices;
   readonly observer: CommandsObserver;
+  /** Whether handlers may begin: the leases hold and nobody has asked this process to stop. */
+  readonly mayBegin: () => boolean;
   /** Where ends go. */
   readonly end: (entry: EndEntry) => void;
   /** A slot is free although nothing ended: claim again. */
@@ -44,7 +46,8 @@ interface Running {
 /** Runs the handlers of leased commands, watches their deadlines and reports how they ended. */
 export class Executor {
   readonly #options: ExecutorOptions;
-  readonly #running = new Map<number, Running>();
+  readonly #running = new Set<Running>();
+  /** The newest attempt of each: an aborted one may be in its grace when its command is run again. */
   readonly #byTaskId = new Map<string, Running>();
   #queue: LeasedCommand[] = [];
   #queueHead = 0;
@@ -86,7 +89,7 @@ export class Executor {
 
   /** Aborts every handler: its command is run again, by whoever claims it. */
   interruptAll(reason: string): void {
-    for (const running of [...this.#running.values()]) {
+    for (const running of [...this.#running]) {
       this.#interrupt(running, { kind: 'interrupted', reason }, reason);
     }
   }
@@ -108,7 +111,11 @@ export class Executor {
   /** Starts what fits; between slices of `START_SLICE_MS` the event loop serves others. */
   #pump(): void {
     if (this.#pumping) return;
-    const { clock } = this.#options;
+    const { clock, mayBegin } = this.#options;
+    if (!mayBegin()) {
+      this.returnUnstarted();
+      return;
+    }
     const until = clock.monotonic() + START_SLICE_MS;
     const held: LeasedCommand[] = [];
     this.#pumping = true;
@@ -143,7 +150,7 @@ export class Executor {
     lane.started(command.concurrencyKey, monotonic);
     lane.running += 1;
     if (command.crashes >= SUSPECT_CRASHES) lane.suspects += 1;
-    this.#running.set(command.id, running);
+    this.#running.add(running);
     this.#byTaskId.set(command.taskId, running);
     let answer: unknown;
     try {
@@ -165,8 +172,8 @@ export class Executor {
 
   #watchDeadline(running: Running, delayMs: number): void {
     running.timer = this.#options.clock.schedule(delayMs, () => {
-      // Time spent waiting for children is not the handler's own.
-      const left = running.command.timeoutMs + running.context.parkedMs() - this.#elapsed(running);
+      // Time spent waiting for children or for a thread is not the handler's own.
+      const left = running.command.timeoutMs + running.context.heldMs() - this.#elapsed(running);
       if (left > 0) this.#watchDeadline(running, left);
       else this.#interrupt(running, { kind: 'timeout' }, `The deadline of ${running.command.timeoutMs} ms has passed.`);
     });
@@ -192,11 +199,10 @@ export class Executor {
 
   #settle(running: Running, outcome: HandlerOutcome): void {
     const { command, lane, verdict } = running;
-    if (this.#running.get(command.id) !== running) return;
+    if (!this.#running.delete(running)) return;
     running.timer?.cancel();
     running.context.close();
-    this.#running.delete(command.id);
-    this.#byTaskId.delete(command.taskId);
+    if (this.#byTaskId.get(command.taskId) === running) this.#byTaskId.delete(command.taskId);
     lane.running -= 1;
     if (command.crashes >= SUSPECT_CRASHES) lane.suspects -= 1;
     this.#options.observer.settled(command.taskType, this.#elapsed(running));
