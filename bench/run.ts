@@ -42,11 +42,17 @@ async function runVariant(scenario: Scenario, variant: Variant): Promise<Variant
     env.BENCH_PROFILE_DIR = dir;
   }
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'], env });
+  const stop = () => {
+    child.kill('SIGTERM');
+    process.exit(1);
+  };
+  process.once('SIGTERM', stop).once('SIGINT', stop);
   let output = '';
   child.stdout.on('data', (chunk: Buffer) => {
     output += chunk.toString();
   });
   const [code] = (await once(child, 'close')) as [number | null];
+  process.off('SIGTERM', stop).off('SIGINT', stop);
   const line = output.trim().split('\n').at(-1) ?? '';
   try {
     return JSON.parse(line) as VariantReport;

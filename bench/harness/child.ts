@@ -2,6 +2,8 @@
 import type { VariantReport } from './contract.ts';
 import { loadScenarios } from './scenarios.ts';
 
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => process.exit(1));
+
 const [scenarioName = '', variantName = '', size = 'full', seconds] = process.argv.slice(2);
 
 async function run(): Promise<VariantReport> {

@@ -32,9 +32,19 @@ export interface TempDir {
   remove(): void;
 }
 
+const tempDirs = new Set<() => void>();
+
 export function tempDir(label: string): TempDir {
   const path = mkdtempSync(join(tmpdir(), `millrace-bench-${label}-`));
-  return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
+  const remove = () => rmSync(path, { recursive: true, force: true });
+  tempDirs.add(remove);
+  return {
+    path,
+    remove: () => {
+      tempDirs.delete(remove);
+      remove();
+    },
+  };
 }
 
 /** Waits until `probe` says yes; fails when the process has ended or after 30 s. */
@@ -78,9 +88,10 @@ function childOptions({ env, ...rest }: SpawnOptions) {
 }
 
 const running = new Set<ChildProcess>();
-// Whatever ends a variant's process must not leave its servers behind.
+// Whatever ends a variant's process must leave neither servers nor directories behind.
 process.once('exit', () => {
   for (const child of running) child.kill('SIGKILL');
+  for (const remove of tempDirs) remove();
 });
 
 const COMPLAINT_CHARS_MAX = 2_000;
