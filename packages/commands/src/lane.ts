@@ -21,10 +21,11 @@ interface KeyState {
  * departs and freed in the departure that carries the end, so that leases in the store never exceed them.
  */
 export class Lane {
-  readonly type: TaskType;
   paused = false;
   /** Due and not started. */
   depth = 0;
+  /** Due and on their way to the store without a slot: new ones must not overtake them. */
+  queuing = 0;
   /** Waiting for their time. */
   scheduled = 0;
   /** Leased by this process, running or prefetched. */
@@ -38,17 +39,29 @@ export class Lane {
   blocked = false;
   /** Suspects (see `SUSPECT_CRASHES`) among the leased. */
   suspects = 0;
-  readonly #window: SlidingWindow | undefined;
+  #type: TaskType;
+  #window: SlidingWindow | undefined;
   readonly #keys = new Map<string, KeyState>();
-  readonly #leaseMax: number;
+  #leaseMax: number;
   /** Handlers that have waited for their children and want a slot again. */
   readonly #returning: { readonly key: string; readonly resolve: () => void }[] = [];
 
   constructor(type: TaskType) {
-    this.type = type;
-    const { rate } = type.definition;
-    this.#window = rate === undefined ? undefined : new SlidingWindow(rate);
-    this.#leaseMax = Math.min(type.concurrency, type.localConcurrency * PREFETCH_FACTOR);
+    this.#type = type;
+    this.#window = windowOf(type);
+    this.#leaseMax = leaseMaxOf(type);
+  }
+
+  get type(): TaskType {
+    return this.#type;
+  }
+
+  /** Takes over another definition of the same name; what runs under the old one goes on and is counted. */
+  redefine(type: TaskType): void {
+    const reserved = this.#window?.reserved ?? 0;
+    this.#type = type;
+    this.#window = reserved > 0 && type.definition.rate !== undefined ? this.#window : windowOf(type);
+    this.#leaseMax = leaseMaxOf(type);
   }
 
   /** Whether starts are counted, so that they must be kept across a restart. */
@@ -58,7 +71,7 @@ export class Lane {
 
   /** Takes a slot for a new command, if one is free now and nothing waits before it. */
   tryTake(key: string, now: number, monotonic: number): boolean {
-    if (this.paused || this.depth > 0 || this.leased >= this.#leaseMax) return false;
+    if (this.paused || this.depth + this.queuing > 0 || this.leased >= this.#leaseMax) return false;
     if (this.#window !== undefined && this.#window.available(monotonic) < 1) return false;
     if (this.#roomOf(key, now, monotonic) < 1) return false;
     this.take(key, monotonic);
@@ -216,4 +229,12 @@ export class Lane {
     if (state.leased > 0 || state.pausedUntil > now) return false;
     return state.window === undefined || state.window.available(monotonic) === this.type.perKey?.rate?.limit;
   }
+}
+
+function windowOf({ definition: { rate } }: TaskType): SlidingWindow | undefined {
+  return rate === undefined ? undefined : new SlidingWindow(rate);
+}
+
+function leaseMaxOf({ concurrency, localConcurrency }: TaskType): number {
+  return Math.min(concurrency, localConcurrency * PREFETCH_FACTOR);
 }

@@ -13,18 +13,23 @@ export class Lanes {
   readonly #paused = new Set<string>();
   readonly #foreign = new Map<string, { depth: number; scheduled: number }>();
 
-  /** Adds types; one of the same name is replaced together with its limits. @throws TypeError, RangeError */
+  /** Adds types; one of the same name replaces the definition and its limits. @throws TypeError, RangeError */
   define(definitions: readonly CommandDefinition[]): void {
     for (const type of definitions.map(resolveTaskType)) {
-      const lane = new Lane(type);
-      const before = this.#lanes.get(type.name) ?? this.#foreign.get(type.name);
-      lane.depth = before?.depth ?? 0;
-      lane.scheduled = before?.scheduled ?? 0;
-      lane.paused = this.#paused.has(type.name);
-      if (before instanceof Lane) lane.leased = before.leased;
-      this.#foreign.delete(type.name);
-      this.#lanes.set(type.name, lane);
+      const known = this.#lanes.get(type.name);
+      if (known === undefined) this.#add(new Lane(type));
+      else known.redefine(type);
     }
+  }
+
+  #add(lane: Lane): void {
+    const { name } = lane.type;
+    const before = this.#foreign.get(name);
+    lane.depth = before?.depth ?? 0;
+    lane.scheduled = before?.scheduled ?? 0;
+    lane.paused = this.#paused.has(name);
+    this.#foreign.delete(name);
+    this.#lanes.set(name, lane);
   }
 
   /** Starts over from what the store says. */

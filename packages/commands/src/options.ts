@@ -20,7 +20,7 @@ export interface CommandsOptions {
   readonly heartbeatMs?: number;
   /** How long `stop` waits for running handlers before it aborts them and gives their commands back, in ms. Default 10,000. */
   readonly shutdownMs?: number;
-  /** Commands of one departure at the most; default 5,000. */
+  /** Commands of one departure at the most; default 2,000. */
   readonly departureItemsMax?: number;
   /** Characters of payload that may wait for a departure; past it submissions are refused. Default 32 Mi. */
   readonly intakeCharactersMax?: number;
@@ -32,13 +32,19 @@ export interface CommandsOptions {
   readonly waitersMax?: number;
   /** True starts the handlers; false only takes commands in (and answers for them). Default true. */
   readonly work?: boolean;
-  /** Where `cpu: true` types run. Default: a pool of worker threads. */
+  /** Threads of this process that compute `cpu: true` commands at once. Default: one per core but one, at least 1. */
+  readonly cpuThreads?: number | undefined;
+  /** Heap of each in MiB; an attempt that needs more fails. Default 256. */
+  readonly cpuThreadMemoryMib?: number | undefined;
+  /** Where `cpu: true` types run. Default: a pool of worker threads, made at their first command. */
   readonly threads?: ThreadRunner;
   /** Told what happens, for metrics; see `createCommandMetrics`. Default: nobody. */
   readonly observer?: CommandsObserver;
 }
 
-export type ResolvedOptions = Required<Omit<CommandsOptions, 'threads'>> & Pick<CommandsOptions, 'threads'>;
+type ThreadOption = 'threads' | 'cpuThreads' | 'cpuThreadMemoryMib';
+
+export type ResolvedOptions = Required<Omit<CommandsOptions, ThreadOption>> & Pick<CommandsOptions, ThreadOption>;
 
 const MEBI = 1024 * 1024;
 
@@ -50,7 +56,7 @@ export const defaults = {
   leaseMs: 8_000,
   heartbeatMs: 2_000,
   shutdownMs: 10_000,
-  departureItemsMax: 5_000,
+  departureItemsMax: 2_000,
   intakeCharactersMax: 32 * MEBI,
   depthMax: 1_000_000,
   resultCharactersMax: MEBI,
