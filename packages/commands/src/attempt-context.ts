@@ -26,8 +26,11 @@ export class AttemptContext implements CommandContext {
   #abortReason: Error | undefined;
   #log: Logger | undefined;
   #children = 0;
-  #parkedMs = 0;
-  #parkedAt: number | undefined;
+  #heldMs = 0;
+  #heldAt: number | undefined;
+  #holds = 0;
+  #waits = 0;
+  #resume: (() => Promise<void>) | undefined;
   #closed = false;
 
   constructor(command: LeasedCommand, services: ContextServices) {
@@ -49,7 +52,7 @@ export class AttemptContext implements CommandContext {
   }
 
   get deadline(): Date {
-    return new Date(this.#startedAt + this.#command.timeoutMs + this.parkedMs());
+    return new Date(this.#startedAt + this.#command.timeoutMs + this.heldMs());
   }
 
   get log(): Logger {
@@ -68,14 +71,11 @@ export class AttemptContext implements CommandContext {
 
   async waitFor(children: readonly (string | { readonly taskId: string })[]): Promise<readonly CommandOutcome[]> {
     const taskIds = children.map((child) => (typeof child === 'string' ? child : child.taskId));
-    const resume = this.#services.park(this.#command);
-    this.#parkedAt ??= this.#services.now();
+    const leave = this.#enterWait();
     try {
       return await this.#services.waitFor(this.#command, taskIds, this.signal);
     } finally {
-      await resume();
-      this.#parkedMs = this.parkedMs();
-      this.#parkedAt = undefined;
+      await leave();
     }
   }
 
@@ -87,9 +87,21 @@ export class AttemptContext implements CommandContext {
     return this.#services.step(this.#command, name, run) as Promise<TResult>;
   }
 
-  /** Time spent waiting for children so far, in ms. */
-  parkedMs(): number {
-    return this.#parkedMs + (this.#parkedAt === undefined ? 0 : this.#services.now() - this.#parkedAt);
+  /** Time that is not the handler's own, in ms: spent waiting for children or for a thread. */
+  heldMs(): number {
+    return this.#heldMs + (this.#heldAt === undefined ? 0 : this.#services.now() - this.#heldAt);
+  }
+
+  /** Stops the attempt's time until the answer is called. */
+  holdDeadline(): () => void {
+    this.#holds += 1;
+    this.#heldAt ??= this.#services.now();
+    return () => {
+      this.#holds -= 1;
+      if (this.#holds > 0) return;
+      this.#heldMs = this.heldMs();
+      this.#heldAt = undefined;
+    };
   }
 
   /** Tells the handler to stop. */
@@ -101,6 +113,18 @@ export class AttemptContext implements CommandContext {
   /** The attempt is over: what the handler still reports is dropped. */
   close(): void {
     this.#closed = true;
+  }
+
+  /** Gives the slot away with the first wait and takes it back after the last of those that overlap. */
+  #enterWait(): () => Promise<void> {
+    this.#waits += 1;
+    if (this.#waits === 1) this.#resume = this.#services.park(this.#command);
+    const goOn = this.holdDeadline();
+    return async () => {
+      this.#waits -= 1;
+      if (this.#waits === 0) await this.#resume?.();
+      goOn();
+    };
   }
 }
 

@@ -28,6 +28,7 @@ import type {
 } from './commands.ts';
 import { CommitTrain, type EndEntry } from './commit-train.ts';
 import { Control } from './control.ts';
+import { type CpuPool, createCpuPool } from './cpu-pool.ts';
 import { Executor } from './executor.ts';
 import { HandlerServices } from './handler-services.ts';
 import { Intake, type Taken } from './intake.ts';
@@ -48,8 +49,6 @@ export function createCommands(options: CommandsOptions): Commands {
 /** How long handlers have after their signal at shutdown before their commands are given back without them, in ms. */
 const SHUTDOWN_GRACE_MS = 2_500;
 
-const NO_THREADS = { run: () => Promise.reject(new Error('No threads.')) };
-
 class CommandRoom implements Commands {
   readonly #options: ResolvedOptions;
   readonly #lanes = new Lanes();
@@ -60,6 +59,8 @@ class CommandRoom implements Commands {
   readonly #executor: Executor;
   readonly #keeper: LeaseKeeper;
   readonly #intake: Intake;
+  /** Where `cpu: true` types run, when the room has made it itself. */
+  readonly #pool: CpuPool | undefined;
   #lastId = 0;
   #state: 'new' | 'running' | 'stopping' | 'stopped' = 'new';
   #starting: Promise<void> | undefined;
@@ -92,9 +93,11 @@ class CommandRoom implements Commands {
         onEvents: () => {},
       },
     });
+    const { cpuThreads: threads, cpuThreadMemoryMib: threadMemoryMib } = options;
+    this.#pool = options.threads === undefined ? createCpuPool({ clock, logger, threads, threadMemoryMib }) : undefined;
     this.#executor = new Executor({
       ...{ clock, logger, random, observer, lanes: this.#lanes, resultCharactersMax: options.resultCharactersMax },
-      runner: createCommandRunner(options.threads ?? NO_THREADS),
+      runner: createCommandRunner(options.threads ?? (this.#pool as CpuPool)),
       services: new HandlerServices({
         ...{ store, clock, logger, room: this, lanes: this.#lanes },
         progress: () => {},
@@ -148,6 +151,10 @@ class CommandRoom implements Commands {
     const isLate = receipt.runAt.getTime() > this.#options.clock.now() + options.waitMs;
     if (isLate && !taken.known) return { receipt, outcome: undefined };
     return { receipt, outcome: await this.#awaitOutcome(taken, isLate ? { ...options, waitMs: 0 } : options) };
+  }
+
+  check(input: unknown): Promise<void> {
+    return this.#intake.check(input);
   }
 
   submitMany(inputs: readonly unknown[]): Promise<readonly BatchItem[]> {
@@ -256,6 +263,7 @@ class CommandRoom implements Commands {
     await this.#executor.idleWithin(this.#options.shutdownMs);
     this.#executor.interruptAll('Millrace is shutting down.');
     await this.#executor.idleWithin(SHUTDOWN_GRACE_MS);
+    await this.#pool?.stop();
     await this.#train.quiet();
     await this.#keeper.close();
     this.#state = 'stopped';

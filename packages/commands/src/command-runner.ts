@@ -2,16 +2,23 @@ import type { Command, CommandContext, CommandHandler, CommandMetadata } from '@
 import { Unrecoverable } from '@millrace/kit';
 import type { LeasedCommand } from './command.ts';
 import type { TaskType } from './task-type.ts';
+import { runInTrace } from './trace.ts';
 
 /** Runs the handlers of CPU-heavy types elsewhere; see `cpu-pool.ts`. */
 export interface ThreadRunner {
-  run(module: URL, command: Command, context: CommandContext): Promise<unknown>;
+  run(module: URL, command: Command, context: ThreadedContext): Promise<unknown>;
+}
+
+/** The context of an attempt whose time does not run while it waits for a thread. */
+export interface ThreadedContext extends CommandContext {
+  /** Stops the attempt's time until the answer is called. */
+  holdDeadline(): () => void;
 }
 
 /** Brings a command to its handler. */
 export interface CommandRunner {
   /** The handler's answer or a promise of it; throws what the handler throws. */
-  run(type: TaskType, command: LeasedCommand, context: CommandContext): unknown;
+  run(type: TaskType, command: LeasedCommand, context: ThreadedContext): unknown;
 }
 
 /** @param threads where `cpu: true` types run */
@@ -20,8 +27,12 @@ export function createCommandRunner(threads: ThreadRunner): CommandRunner {
     run(type, leased, context) {
       const { definition } = type;
       const payload = parsePayload(type, leased);
-      if (isPromise(payload)) return payload.then((value) => handle(value));
-      return handle(payload);
+      if (isPromise(payload)) return payload.then((value) => inTrace(value));
+      return inTrace(payload);
+
+      function inTrace(value: unknown): unknown {
+        return leased.trace === null ? handle(value) : runInTrace(leased.trace, () => handle(value));
+      }
 
       function handle(value: unknown): unknown {
         const command = commandOf(leased, value);

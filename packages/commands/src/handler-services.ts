@@ -13,6 +13,7 @@ import type { LeasedCommand } from './command.ts';
 import type { Commands } from './commands.ts';
 import type { Lanes } from './lanes.ts';
 import { READ_STEP, recordStep } from './sql/step-procedures.ts';
+import { activeTrace } from './trace.ts';
 
 /** How long one look for a child's end may last before it is repeated, in ms. */
 const CHILD_WAIT_MS = 60_000;
@@ -56,7 +57,7 @@ export class HandlerServices implements ContextServices {
     const taskId = input.taskId ?? childTaskId(parent.taskId, ordinal);
     const correlationId = input.correlationId ?? parent.correlationId ?? undefined;
     const child = { ...input, taskId, ...(correlationId === undefined ? {} : { correlationId }) };
-    const receipt = await room.submit(child, parent.trace === null ? {} : { trace: parent.trace });
+    const receipt = await room.submit(child, { trace: activeTrace() ?? parent.trace ?? undefined });
     if (receipt.replay && parent.run > 1 && isTerminal(receipt.status) && receipt.status !== 'SUCCESS') {
       const view = await room.get(taskId);
       if (Date.parse(view.updatedAt) <= parent.queuedAt) await room.retry(taskId);

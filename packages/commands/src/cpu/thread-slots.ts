@@ -1,7 +1,4 @@
-/** Someone who waits for a slot. */
-interface Waiting {
-  readonly grant: () => void;
-}
+import { Recoverable } from '@millrace/kit';
 
 /**
  * How many threads may compute at once. A task that waits for its children keeps its thread but gives its slot to
@@ -9,12 +6,16 @@ interface Waiting {
  */
 export class ThreadSlots {
   readonly size: number;
+  readonly #parkedMax: number;
   #taken = 0;
-  readonly #queue: Waiting[] = [];
-  readonly #returning: Waiting[] = [];
+  #parked = 0;
+  readonly #queue: (() => void)[] = [];
+  readonly #returning: (() => void)[] = [];
 
-  constructor(size: number) {
+  /** @param parkedMax threads that may wait beside those that compute */
+  constructor(size: number, parkedMax: number) {
     this.size = size;
+    this.#parkedMax = parkedMax;
   }
 
   get taken(): number {
@@ -25,41 +26,103 @@ export class ThreadSlots {
     return this.#queue.length;
   }
 
-  /** @throws the signal's reason when it aborts first */
-  async take(signal: AbortSignal): Promise<void> {
+  /** Waits for a slot. @throws the signal's reason when it aborts first */
+  async take(signal: AbortSignal): Promise<Slot> {
     signal.throwIfAborted();
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const waiting = { grant: resolve };
     const onAbort = () => {
-      this.#queue.splice(this.#queue.indexOf(waiting), 1);
+      const index = this.#queue.indexOf(resolve);
+      if (index < 0) return;
+      this.#queue.splice(index, 1);
       reject(signal.reason);
     };
-    this.#queue.push(waiting);
+    this.#queue.push(resolve);
     signal.addEventListener('abort', onAbort, { once: true });
     this.#admit();
-    // Once granted it is no longer in the queue, so the listener must go before the next turn.
-    await promise;
-    signal.removeEventListener('abort', onAbort);
+    await promise.finally(() => signal.removeEventListener('abort', onAbort));
+    return new Slot({
+      free: () => this.#free(),
+      retake: () => this.#retake(),
+      countParked: (change) => this.#countParked(change),
+    });
   }
 
-  retake(): Promise<void> {
-    return new Promise((grant) => {
-      this.#returning.push({ grant });
+  #countParked(change: 1 | -1): void {
+    if (change > 0 && this.#parked >= this.#parkedMax) {
+      const message = `${this.#parked} CPU commands wait for their children already; this one must wait its turn.`;
+      throw new Recoverable(message, { code: 'RESOURCE_ERROR' });
+    }
+    this.#parked += change;
+  }
+
+  #retake(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#returning.push(resolve);
       this.#admit();
     });
   }
 
-  free(): void {
+  #free(): void {
     this.#taken -= 1;
     this.#admit();
   }
 
   #admit(): void {
     while (this.#taken < this.size) {
-      const next = this.#returning.shift() ?? this.#queue.shift();
-      if (next === undefined) return;
+      const grant = this.#returning.shift() ?? this.#queue.shift();
+      if (grant === undefined) return;
       this.#taken += 1;
-      next.grant();
+      grant();
     }
+  }
+}
+
+interface SlotPorts {
+  readonly free: () => void;
+  readonly retake: () => Promise<void>;
+  /** @throws Recoverable when too many are parked */
+  readonly countParked: (change: 1 | -1) => void;
+}
+
+/** One task's slot. */
+export class Slot {
+  readonly #ports: SlotPorts;
+  #parks = 0;
+  #isHeld = true;
+  #isReleased = false;
+
+  constructor(ports: SlotPorts) {
+    this.#ports = ports;
+  }
+
+  /** Gives it to others for a while; may be nested. */
+  park(): void {
+    if (this.#parks === 0) {
+      this.#ports.countParked(1);
+      this.#letGo();
+    }
+    this.#parks += 1;
+  }
+
+  async resume(): Promise<void> {
+    this.#parks -= 1;
+    if (this.#parks > 0) return;
+    this.#ports.countParked(-1);
+    if (this.#isReleased) return;
+    await this.#ports.retake();
+    this.#isHeld = true;
+    if (this.#isReleased) this.#letGo();
+  }
+
+  /** The task is over. */
+  release(): void {
+    this.#isReleased = true;
+    this.#letGo();
+  }
+
+  #letGo(): void {
+    if (!this.#isHeld) return;
+    this.#isHeld = false;
+    this.#ports.free();
   }
 }
