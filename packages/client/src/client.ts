@@ -29,6 +29,9 @@ export const WAIT_MS_DEFAULT = 30_000;
 /** One request asks the server to wait no longer than this, in ms; longer waits are made of several. */
 const WAIT_MS_PER_REQUEST = 20_000;
 const DRAIN_POLL_INTERVAL_MS = 500;
+const MS_PER_SECOND = 1_000;
+/** All that an outcome is made of: payloads stay where they are. */
+const OUTCOME_FIELDS = 'taskId,status,result,error,createdAt,updatedAt,finishedAt';
 /** States of commands that are due, running or waiting to be tried again. */
 const UNFINISHED: readonly CommandStatus[] = ['QUEUED', 'RUNNING', 'RETRYING'];
 
@@ -62,8 +65,9 @@ export interface TypeStats {
 export interface TypeState {
   readonly taskType: string;
   readonly paused: boolean;
-  readonly depth?: number;
-  readonly running?: number;
+  /** Due and not started. */
+  readonly depth: number;
+  readonly running: number;
 }
 
 /**
@@ -99,6 +103,8 @@ export interface MillraceClient {
   listAll(query?: ListQuery & CallOptions): AsyncIterable<CommandView>;
   deadLetters(query?: ListQuery & CallOptions): Promise<Page<CommandView>>;
   stats(query?: { readonly since?: Date | string | undefined } & CallOptions): Promise<readonly TypeStats[]>;
+  /** The types that the server's process runs. */
+  types(options?: CallOptions): Promise<readonly TypeState[]>;
   cancel(task: TaskRef, options?: CallOptions): Promise<CommandView>;
   retry(task: TaskRef, options?: CallOptions): Promise<CommandView>;
   /** Forgets a command that has ended. */
@@ -136,6 +142,7 @@ export function createClient(options: ClientOptions): MillraceClient {
       read(transport, `/commands/dead-letters${toQuery({ ...query })}`, { signal }),
     stats: async ({ signal, since } = {}) =>
       (await read<Page<TypeStats>>(transport, `/commands/stats${toQuery({ since })}`, { signal })).items,
+    types: async (call = {}) => (await read<Page<TypeState>>(transport, '/commands/types', call)).items,
     schedules: createSchedules(transport),
     drain: (call) => drain(transport, list, call),
     ...createOperations(transport),
@@ -208,7 +215,7 @@ async function waitForOutcome<TResult>(
   const end = clock.monotonic() + (options.waitMs ?? WAIT_MS_DEFAULT);
   for (;;) {
     const waitMs = Math.min(Math.max(0, end - clock.monotonic()), WAIT_MS_PER_REQUEST);
-    const path = `/commands/${idOf(task)}?wait=${toSeconds(waitMs)}`;
+    const path = `/commands/${idOf(task)}${toQuery({ wait: waitMs / MS_PER_SECOND, fields: OUTCOME_FIELDS })}`;
     const answer = await transport.request({ method: 'GET', path, repeat: 'always', waitMs, signal: options.signal });
     const view = answer.body as CommandView<TResult>;
     if (isTerminal(view.status)) return toOutcome(view, view.status);
@@ -256,9 +263,9 @@ async function drain(transport: Transport, list: MillraceClient['list'], { signa
   }
 }
 
-/** `Prefer: wait` (RFC 7240 §4.3) and `?wait` count whole seconds; a wait is never cut short by the rounding. */
+/** `Prefer: wait` (RFC 7240 §4.3) counts whole seconds; a wait is never cut short by the rounding. */
 function toSeconds(ms: number): number {
-  return Math.ceil(ms / 1000);
+  return Math.ceil(ms / MS_PER_SECOND);
 }
 
 function rawIdOf(task: TaskRef): string {

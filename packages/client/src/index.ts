@@ -10,7 +10,14 @@ export {
 } from './client.ts';
 export { CLIENT_ERRORS, type ClientErrorCode, MillraceApiError } from './errors.ts';
 export type { ClientOptions } from './options.ts';
-export type { ScheduleInput, Schedules, ScheduleView } from './schedules.ts';
+export type {
+  MissedPolicy,
+  ScheduleChanges,
+  ScheduledCommand,
+  ScheduleInput,
+  Schedules,
+  ScheduleView,
+} from './schedules.ts';
 export type {
   CallOptions,
   PayloadOf,

@@ -1,29 +1,46 @@
-import type { CommandMetadata, Page } from '@millrace/kit';
+import type { Page, SubmitInput } from '@millrace/kit';
 import type { Transport } from './transport.ts';
 import type { CallOptions } from './typed.ts';
 
-/** A cron rule that submits commands. Further fields are sent and given back as they are. */
+/** What each firing submits; its taskId is `<scheduleId>-<seconds since the epoch>`, so that a tick fires once. */
+export type ScheduledCommand = Omit<SubmitInput, 'taskId' | 'delay' | 'runAt' | 'expiresAt'>;
+
+/** Ticks that were missed while nothing ran: none fires, one for all of them, or each (the first 1,000). */
+export type MissedPolicy = 'skip' | 'run-once' | 'back-fill';
+
 export interface ScheduleInput {
+  /** 1–88 letters, digits, `_` or `-`. Default: a new UUIDv7. */
   readonly scheduleId?: string;
-  /** Five fields, or six with seconds first. */
+  /** 5 fields, or 6 with seconds in front. */
   readonly cron: string;
   /** IANA name. Default UTC. */
   readonly timeZone?: string;
-  readonly taskType: string;
-  readonly payload?: unknown;
-  readonly metadata?: CommandMetadata;
-  readonly [field: string]: unknown;
+  readonly command: ScheduledCommand;
+  /** Default `skip`. */
+  readonly missed?: MissedPolicy;
+  /** Default true. */
+  readonly enabled?: boolean;
 }
 
-export interface ScheduleView extends ScheduleInput {
-  readonly scheduleId: string;
+export type ScheduleChanges = Partial<Omit<ScheduleInput, 'scheduleId'>>;
+
+/** A schedule as the server shows it. Instants are ISO 8601. */
+export interface ScheduleView extends Required<ScheduleInput> {
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  /** The tick that fires next; null while it is not enabled. */
+  readonly nextAt: string | null;
+  /** The tick that fired last. */
+  readonly lastAt: string | null;
+  /** Why its last firing was refused, if it was. */
+  readonly lastError?: string;
 }
 
 export interface Schedules {
   create(input: ScheduleInput, options?: CallOptions): Promise<ScheduleView>;
   list(query?: { readonly limit?: number; readonly cursor?: string } & CallOptions): Promise<Page<ScheduleView>>;
   get(scheduleId: string, options?: CallOptions): Promise<ScheduleView>;
-  update(scheduleId: string, change: Partial<ScheduleInput>, options?: CallOptions): Promise<ScheduleView>;
+  update(scheduleId: string, changes: ScheduleChanges, options?: CallOptions): Promise<ScheduleView>;
   remove(scheduleId: string, options?: CallOptions): Promise<void>;
 }
 
@@ -43,8 +60,8 @@ export function createSchedules(transport: Transport): Schedules {
     create: (input, options) => call('POST', '/schedules', { body: input, signal: options?.signal }),
     list: ({ signal, ...query } = {}) => call('GET', `/schedules${toQuery(query)}`, { signal }),
     get: (scheduleId, options) => call('GET', pathOf(scheduleId), { signal: options?.signal }),
-    update: (scheduleId, change, options) =>
-      call('PATCH', pathOf(scheduleId), { body: change, signal: options?.signal }),
+    update: (scheduleId, changes, options) =>
+      call('PATCH', pathOf(scheduleId), { body: changes, signal: options?.signal }),
     remove: (scheduleId, options) => call('DELETE', pathOf(scheduleId), { signal: options?.signal }),
   };
 }

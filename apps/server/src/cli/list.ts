@@ -48,9 +48,9 @@ interface Printing {
 
 async function printPages(list: MillraceClient['list'], { query, options, context }: Printing): Promise<void> {
   let cursor = query.cursor;
-  for (;;) {
+  for (let isFirst = true; ; isFirst = false) {
     const page = await list({ ...query, cursor });
-    if (options.json !== true) print(context, commandTable(page.items));
+    if (options.json !== true) print(context, commandTable(page.items, isFirst));
     else if (options.all === true) for (const item of page.items) print(context, JSON.stringify(item));
     else printJson(context, page);
     if (page.nextCursor === null) return;
@@ -75,8 +75,9 @@ function toQuery(options: ListOptions): ListQuery {
   };
 }
 
-function commandTable(items: readonly CommandView[]): string {
-  if (items.length === 0) return 'No commands match.';
+/** The head stands above the first page only. */
+function commandTable(items: readonly CommandView[], isFirst: boolean): string {
+  if (items.length === 0) return isFirst ? 'No commands match.' : '';
   const rows = items.map((item) => [
     item.taskId,
     item.taskType,
@@ -86,5 +87,6 @@ function commandTable(items: readonly CommandView[]): string {
     duration(item.duration),
     item.error?.code ?? '',
   ]);
-  return table(HEAD, rows);
+  const text = table(HEAD, rows);
+  return isFirst ? text : text.slice(text.indexOf('\n') + 1);
 }
