@@ -21,7 +21,8 @@ function bodyOf(error: unknown): ErrorBody {
     const { code, message, details, retryable } = error;
     return { code, message, details, retryable };
   }
-  const isFault = error instanceof TypeError || error instanceof ReferenceError;
+  // A mistake of ours: where it happened is all that helps.
+  const isFault = error instanceof TypeError || error instanceof ReferenceError || error instanceof SyntaxError;
   const message = isFault ? (error.stack ?? messageOf(error)) : messageOf(error);
   return { code: 'CLI_ERROR', message, details: {}, retryable: false };
 }
