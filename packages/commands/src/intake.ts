@@ -38,10 +38,14 @@ export class Intake {
     this.#options = options;
   }
 
-  /** @param trace W3C `traceparent` of the caller */
-  async submit(input: SubmitInput, trace: string | null = null): Promise<Taken> {
+  /**
+   * @param trace W3C `traceparent` of the caller
+   * @param onBoard called once the command has been checked, before it is on its way
+   */
+  async submit(input: SubmitInput, trace: string | null = null, onBoard?: (taskId: string) => void): Promise<Taken> {
     const prepared = this.#prepare(input, trace);
     const command = prepared instanceof Promise ? await prepared : prepared;
+    onBoard?.(command.taskId);
     this.#options.admission.admit(command);
     const exceptions = await this.#options.train
       .submit([command])
@@ -50,6 +54,11 @@ export class Intake {
     if (exception === undefined) return { receipt: this.#receipt(command), known: false };
     if (exception instanceof AppError) throw exception;
     return { receipt: this.#replay(command, exception), known: true };
+  }
+
+  /** Refuses what `submit` would refuse for its form, its type or its payload. */
+  async check(input: unknown): Promise<void> {
+    await this.#prepare(input as SubmitInput, null);
   }
 
   async submitMany(inputs: readonly unknown[]): Promise<readonly BatchItem[]> {

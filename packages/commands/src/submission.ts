@@ -7,6 +7,11 @@ const TASK_ID = /^[A-Za-z0-9_-]{1,100}$/;
 /** Names that paths like `/commands/stats` would hide a command behind. */
 const RESERVED_TASK_IDS: ReadonlySet<string> = new Set(['stats', 'events', 'batch', 'dead-letters', 'types']);
 
+/** Whether a text may be a taskId. */
+export function isTaskId(text: string): boolean {
+  return TASK_ID.test(text) && !RESERVED_TASK_IDS.has(text);
+}
+
 const KEY_CHARACTERS_MAX = 200;
 const URL_CHARACTERS_MAX = 2_000;
 export const DELAY_MS_MAX = 366 * 24 * 3_600_000;
@@ -64,7 +69,7 @@ export function parseSubmission(input: unknown, now: number): Submission {
     metadata,
     correlationId: text(fields.correlationId, '/correlationId', KEY_CHARACTERS_MAX) ?? null,
     dueAt: dueAtOf(fields.delay, fields.runAt, now),
-    expiresAt: fields.expiresAt === undefined ? null : instant(fields.expiresAt, '/expiresAt'),
+    expiresAt: fields.expiresAt === undefined ? null : parseInstant(fields.expiresAt, '/expiresAt'),
     concurrencyKey: text(fields.concurrencyKey, '/concurrencyKey', KEY_CHARACTERS_MAX) ?? '',
     callbackUrl: text(fields.callbackUrl, '/callbackUrl', URL_CHARACTERS_MAX) ?? null,
     priority: metadata?.priority ?? 'normal',
@@ -122,7 +127,7 @@ function metadataOf(value: unknown): CommandMetadata | undefined {
 function dueAtOf(delay: unknown, runAt: unknown, now: number): number {
   if (delay !== undefined && runAt !== undefined) throw invalid('/runAt', 'Give either delay or runAt, not both.');
   if (runAt !== undefined) {
-    const at = instant(runAt, '/runAt');
+    const at = parseInstant(runAt, '/runAt');
     if (at > now + DELAY_MS_MAX) throw invalid('/runAt', 'runAt must lie within a year.');
     return Math.max(at, now);
   }
@@ -136,7 +141,8 @@ function dueAtOf(delay: unknown, runAt: unknown, now: number): number {
 /** ISO 8601 with a zone: a text without one would mean another instant on every machine. */
 const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})$/;
 
-function instant(value: unknown, pointer: string): number {
+/** ms since the epoch. @throws VALIDATION_ERROR */
+export function parseInstant(value: unknown, pointer: string): number {
   const at = typeof value === 'string' && INSTANT.test(value) ? Date.parse(value) : Number.NaN;
   if (Number.isNaN(at)) {
     throw invalid(pointer, 'It must be an ISO 8601 instant with a zone, like 2026-01-31T08:00:00Z.');

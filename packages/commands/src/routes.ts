@@ -1,0 +1,17 @@
+import type { HttpApp } from '@millrace/http';
+import { controlRoutes } from './routes/control-commands.ts';
+import { readRoutes } from './routes/read-commands.ts';
+import type { CommandRoutesOptions } from './routes/route-options.ts';
+import { submitRoutes } from './routes/submit-commands.ts';
+import { watchRoutes } from './routes/watch-commands.ts';
+
+export { registerCommandSocket } from './routes/command-socket.ts';
+export type { CommandRoutesOptions } from './routes/route-options.ts';
+
+/** Everything that HTTP does with commands. `/ws` is apart: `registerCommandSocket`. */
+export function registerCommandRoutes(app: HttpApp, options: CommandRoutesOptions): void {
+  submitRoutes(app, options);
+  readRoutes(app, options);
+  controlRoutes(app, options);
+  watchRoutes(app, options);
+}

@@ -1,0 +1,30 @@
+import { Type } from 'typebox';
+import { invalid } from '../errors.ts';
+import { parseInstant } from '../submission.ts';
+import { VIEW_FIELDS } from './schemas.ts';
+
+/** An instant in a query; a plain date means its first moment in UTC. */
+export const InstantQuery = Type.Optional(
+  Type.String({ format: 'date-time', description: 'ISO 8601 with a zone; `+` is written `%2B`.' }),
+);
+
+/** @throws VALIDATION_ERROR */
+export function instantOf(value: string | undefined, name: string): Date | undefined {
+  if (value === undefined) return undefined;
+  const text = /^\d{4}-\d{2}-\d{2}$/.test(value) ? `${value}T00:00:00Z` : value;
+  return new Date(parseInstant(text, `/${name}`));
+}
+
+/** What `?fields=a,b` leaves of a view. @throws VALIDATION_ERROR for an unknown field */
+export function fieldPicker(fields: string | undefined): (view: object) => object {
+  if (fields === undefined) return (view) => view;
+  const names = fields.split(',').map((name) => name.trim());
+  const unknown = names.find((name) => !VIEW_FIELDS.has(name));
+  if (unknown !== undefined) {
+    throw invalid('/fields', `Unknown field "${unknown}". Known are ${[...VIEW_FIELDS].join(', ')}.`);
+  }
+  return (view) =>
+    Object.fromEntries(
+      names.filter((name) => name in view).map((name) => [name, (view as Record<string, unknown>)[name]]),
+    );
+}

@@ -1,0 +1,30 @@
+import { createHash } from 'node:crypto';
+import { invalid } from '../errors.ts';
+import { isTaskId } from '../submission.ts';
+
+/** W3C Trace Context §3.2: version 00 and what later versions promise to keep. */
+const TRACEPARENT = /^(?!ff)[\da-f]{2}-(?!0{32})[\da-f]{32}-(?!0{16})[\da-f]{16}-[\da-f]{2}$/;
+
+/** The caller's `traceparent`, unless it is malformed: then the trace starts anew, as the standard asks. */
+export function traceOf(header: string | readonly string[] | undefined): string | undefined {
+  return typeof header === 'string' && TRACEPARENT.test(header) ? header : undefined;
+}
+
+const KEY_CHARACTERS_MAX = 1_000;
+
+/**
+ * The submission with a taskId from `Idempotency-Key` where it has none of its own: the key itself where it may be one,
+ * else a hash of it, so that the same key always names the same command.
+ *
+ * @throws VALIDATION_ERROR for an empty or endless key
+ */
+export function withIdempotencyKey(body: unknown, header: string | readonly string[] | undefined): unknown {
+  if (header === undefined || typeof body !== 'object' || body === null || Array.isArray(body)) return body;
+  if ((body as { taskId?: unknown }).taskId !== undefined) return body;
+  const key = String(header).replace(/^"(.*)"$/, '$1');
+  if (key === '' || key.length > KEY_CHARACTERS_MAX) {
+    throw invalid('', `Idempotency-Key must have 1 to ${KEY_CHARACTERS_MAX} characters.`);
+  }
+  const taskId = isTaskId(key) ? key : `key-${createHash('sha256').update(key, 'latin1').digest('base64url')}`;
+  return { ...body, taskId };
+}
