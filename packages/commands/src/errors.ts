@@ -38,10 +38,22 @@ export const COMMANDS_ERRORS = {
     status: 409,
     retryable: false,
   },
+  SCHEDULE_NOT_FOUND: { message: 'There is no schedule {scheduleId}.', status: 404, retryable: false },
+  SCHEDULE_CONFLICT: { message: 'The schedule {scheduleId} {reason}.', status: 409, retryable: false },
+  SCHEDULES_FULL: {
+    message: 'There are {limit} schedules already. Remove some first.',
+    status: 409,
+    retryable: false,
+  },
   OVERLOADED: { message: '{reason} Try again after {retryAfterSeconds} s.', status: 429, retryable: true },
   UNAVAILABLE: { message: '{reason} Try again after {retryAfterSeconds} s.', status: 503, retryable: true },
   TOO_MANY_WAITERS: {
     message: 'More than {limit} callers wait for results. Ask for the result later by its taskId.',
+    status: 503,
+    retryable: true,
+  },
+  TOO_MANY_SUBSCRIBERS: {
+    message: 'More than {limit} streams of events are open. Close one, or try again later.',
     status: 503,
     retryable: true,
   },
