@@ -1,5 +1,11 @@
 import { createAssistantCommands } from '@millrace/assistant';
-import { type Commands, commandsSchema, createCommands } from '@millrace/commands';
+import {
+  type Commands,
+  commandsSchema,
+  createCommands,
+  registerCommandRoutes,
+  registerCommandSocket,
+} from '@millrace/commands';
 import { createMemoryStore, createSqliteStore, type Store } from '@millrace/engines/store';
 import type { HttpServer } from '@millrace/http';
 import type { CommandDefinition } from '@millrace/kit';
@@ -72,7 +78,7 @@ interface Edge {
 }
 
 /** Loaded only when wanted: a program without HTTP needs no web framework. */
-async function openHttp(options: ResolvedMillraceOptions, { opened }: Edge): Promise<HttpServer> {
+async function openHttp(options: ResolvedMillraceOptions, { commands, opened }: Edge): Promise<HttpServer> {
   const { createHttpServer, createMetrics } = await import('@millrace/http');
   const { registry } = opened.use(createMetrics());
   const { apiKey, jwtSecret, host, port, clock, logger, http } = options;
@@ -83,6 +89,9 @@ async function openHttp(options: ResolvedMillraceOptions, { opened }: Edge): Pro
     ...{ host, port, clock, logger, registry },
   });
   opened.use(server);
+  const routes = { commands, clock, logger };
+  server.register((app) => registerCommandRoutes(app, routes));
+  server.registerWebSocket((app) => registerCommandSocket(app, routes));
   await server.start();
   return server;
 }

@@ -26,6 +26,32 @@ test('a started server answers, and SIGTERM ends it with 0', async () => {
   }
 });
 
+test('the command line submits to a started server, reads results and lists', async () => {
+  await using directory = await tempDir('millrace-');
+  writeFileSync(directory.join('handlers.ts'), handlers('hello'));
+  await using server = await start(directory.path, '--handlers', 'handlers.ts');
+  const [, url = ''] = await server.waitFor(READY);
+  const submitted = await runMillrace(['submit', 'GREET', '--task-id', 't-1', '--wait', '--json', '--url', url]);
+  assert.equal(submitted.code, 0, submitted.stderr);
+  assert.equal((JSON.parse(submitted.stdout) as { result: string }).result, 'hello');
+  const again = await runMillrace(['submit', 'GREET', '--task-id', 't-1', '--url', url]);
+  assert.equal(again.stdout, 't-1 was submitted before: SUCCESS\n');
+  writeFileSync(directory.join('many.ndjson'), '{"taskId":"t-2"}\n{"taskId":"t 3"}\n');
+  const many = await runMillrace(['submit', 'GREET', '--file', directory.join('many.ndjson'), '--url', url]);
+  assert.equal(many.code, 1);
+  assert.match(many.stdout, /^1 accepted, 0 submitted before, 1 rejected[\s\S]*line 2: VALIDATION_ERROR/);
+  assert.equal((await runMillrace(['drain', '--url', url])).code, 0);
+  const listed = await runMillrace(['list', '--json', '--url', url]);
+  const { items } = JSON.parse(listed.stdout) as { items: { taskId: string; status: string }[] };
+  assert.deepEqual(
+    items.map(({ taskId, status }) => `${taskId} ${status}`),
+    ['t-2 SUCCESS', 't-1 SUCCESS'],
+  );
+  const unknown = await runMillrace(['submit', 'GRET', '--url', url]);
+  assert.equal(unknown.code, 1);
+  assert.match(unknown.stderr, /GRET/);
+});
+
 test('a second process on the same data directory is told so and exits with 1', async () => {
   await using directory = await tempDir('millrace-');
   await using _ = await start(directory.path);
