@@ -29,9 +29,12 @@ import type {
 import { CommitTrain, type EndEntry } from './commit-train.ts';
 import { Control } from './control.ts';
 import { type CpuPool, createCpuPool } from './cpu-pool.ts';
+import { type DrainOptions, drain, passing } from './drain.ts';
+import type { EventStats } from './event-hub.ts';
+import { Events } from './events.ts';
 import { Executor } from './executor.ts';
 import { HandlerServices } from './handler-services.ts';
-import { Intake, type Taken } from './intake.ts';
+import { Intake } from './intake.ts';
 import type { Lane } from './lane.ts';
 import { Lanes } from './lanes.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
@@ -59,6 +62,7 @@ class CommandRoom implements Commands {
   readonly #executor: Executor;
   readonly #keeper: LeaseKeeper;
   readonly #intake: Intake;
+  readonly #events: Events;
   /** Where `cpu: true` types run, when the room has made it itself. */
   readonly #pool: CpuPool | undefined;
   #lastId = 0;
@@ -73,6 +77,11 @@ class CommandRoom implements Commands {
     const { store, clock, logger, workerId, random, observer } = options;
     this.#waiters = new Waiters(options.waitersMax);
     this.#queries = new Queries(store);
+    this.#events = new Events({
+      ...{ store, clock, alone: options.alone },
+      snapshot: () => this.snapshot(),
+      view: (taskId) => this.#queries.get(taskId),
+    });
     this.#control = new Control({ store, clock, onDone: (result) => this.#onControl(result) });
     this.#keeper = new LeaseKeeper({
       ...{ store, clock, logger, workerId },
@@ -90,7 +99,7 @@ class CommandRoom implements Commands {
         onLeased: (commands) => this.#executor.start(commands),
         onEnded: (entry, counted) => this.#onEnded(entry, counted),
         onExpired: (expired, taskType) => this.#onExpired(expired, taskType),
-        onEvents: () => {},
+        onEvents: (arrived, departure, ended) => this.#events.onDeparture(arrived, departure, ended),
       },
     });
     const { cpuThreads: threads, cpuThreadMemoryMib: threadMemoryMib } = options;
@@ -100,7 +109,7 @@ class CommandRoom implements Commands {
       runner: createCommandRunner(options.threads ?? (this.#pool as CpuPool)),
       services: new HandlerServices({
         ...{ store, clock, logger, room: this, lanes: this.#lanes },
-        progress: () => {},
+        progress: (command, value) => this.#events.progress(command, value),
         freed: () => this.#train.kick(),
       }),
       mayBegin: () => this.#state === 'running' && this.#keeper.isValid(),
@@ -146,11 +155,21 @@ class CommandRoom implements Commands {
   }
 
   async process(input: SubmitInput, options: WaitOptions & SubmitOptions): Promise<Processed> {
-    const taken = await this.#intake.submit(input, options.trace ?? null);
-    const { receipt } = taken;
-    const isLate = receipt.runAt.getTime() > this.#options.clock.now() + options.waitMs;
-    if (isLate && !taken.known) return { receipt, outcome: undefined };
-    return { receipt, outcome: await this.#awaitOutcome(taken, isLate ? { ...options, waitMs: 0 } : options) };
+    const waiting = Promise.withResolvers<CommandOutcome | undefined>();
+    let leave = () => {};
+    // Waits before the command is on its way: its end may come as soon as its acceptance.
+    const onBoard = (taskId: string) => {
+      leave = this.#waiters.add(taskId, waiting.resolve);
+    };
+    try {
+      const { receipt, known } = await this.#intake.submit(input, options.trace ?? null, onBoard);
+      const outcome = known ? await this.#queries.outcome(receipt.taskId) : undefined;
+      const isLate = receipt.runAt.getTime() > this.#options.clock.now() + options.waitMs;
+      if (outcome !== undefined || isLate) return { receipt, outcome };
+      return { receipt, outcome: await this.#within(waiting, options) };
+    } finally {
+      leave();
+    }
   }
 
   check(input: unknown): Promise<void> {
@@ -164,7 +183,14 @@ class CommandRoom implements Commands {
   async waitForOutcome(taskId: string, options: WaitOptions): Promise<CommandOutcome | undefined> {
     const known = await this.#queries.outcome(taskId);
     if (known !== undefined || options.waitMs <= 0) return known;
-    return this.#wait(taskId, options, () => this.#queries.outcome(taskId));
+    const waiting = Promise.withResolvers<CommandOutcome | undefined>();
+    const leave = this.#waiters.add(taskId, waiting.resolve);
+    try {
+      // Asked again now that the waiter is in place, for an end that came just before.
+      return (await this.#queries.outcome(taskId)) ?? (await this.#within(waiting, options));
+    } finally {
+      leave();
+    }
   }
 
   async get(taskId: string, options: Partial<WaitOptions> = {}): Promise<CommandView> {
@@ -215,7 +241,13 @@ class CommandRoom implements Commands {
     return this.#setPaused(taskType, false);
   }
 
-  async *watch(_taskId: string | undefined, _options?: WatchOptions): AsyncIterable<EventMessage> {}
+  watch(taskId: string | undefined, options?: WatchOptions): AsyncIterable<EventMessage> {
+    return this.#events.watch(taskId, options);
+  }
+
+  eventStats(): EventStats {
+    return this.#events.stats();
+  }
 
   snapshot(): CommandsSnapshot {
     const { depth, scheduled } = this.#lanes.totals();
@@ -229,7 +261,11 @@ class CommandRoom implements Commands {
     };
   }
 
-  async drain(_options: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {}
+  drain(options: DrainOptions = {}): Promise<void> {
+    const { clock, heartbeatMs } = this.#options;
+    const parts = { clock, heartbeatMs, lanes: this.#lanes, train: this.#train, executor: this.#executor };
+    return drain({ ...parts, holdsLeases: () => this.#keeper.isValid() }, options);
+  }
 
   async #open(): Promise<void> {
     const opened = await this.#keeper.open();
@@ -260,11 +296,13 @@ class CommandRoom implements Commands {
     this.#state = 'stopping';
     this.#train.stopClaiming();
     this.#executor.returnUnstarted();
-    await this.#executor.idleWithin(this.#options.shutdownMs);
+    const { clock, shutdownMs } = this.#options;
+    await passing(clock, shutdownMs, this.#executor.idleWithin(shutdownMs));
     this.#executor.interruptAll('Millrace is shutting down.');
-    await this.#executor.idleWithin(SHUTDOWN_GRACE_MS);
+    await passing(clock, SHUTDOWN_GRACE_MS, this.#executor.idleWithin(SHUTDOWN_GRACE_MS));
     await this.#pool?.stop();
     await this.#train.quiet();
+    this.#events.close();
     await this.#keeper.close();
     this.#state = 'stopped';
   }
@@ -274,29 +312,19 @@ class CommandRoom implements Commands {
     return { reason: 'Millrace is not taking commands in: it is starting or stopping.', retryAfterMs: 2_000 };
   }
 
-  #awaitOutcome({ receipt, known }: Taken, options: WaitOptions): Promise<CommandOutcome | undefined> {
-    if (known) return this.waitForOutcome(receipt.taskId, options);
-    return this.#wait(receipt.taskId, options);
-  }
-
-  /** @param lookAgain asked once the waiter is in place, for an end that came just before */
-  async #wait(
-    taskId: string,
+  /** Resolves to `undefined` when the wait is over. */
+  async #within(
+    { promise, resolve }: PromiseWithResolvers<CommandOutcome | undefined>,
     { waitMs, signal }: WaitOptions,
-    lookAgain?: () => Promise<CommandOutcome | undefined>,
   ): Promise<CommandOutcome | undefined> {
-    const { promise, resolve } = Promise.withResolvers<CommandOutcome | undefined>();
-    const remove = this.#waiters.add(taskId, resolve);
     const timer = this.#options.clock.schedule(waitMs, () => resolve(undefined));
     const onAbort = () => resolve(undefined);
     signal?.addEventListener('abort', onAbort, { once: true });
     try {
-      const missed = lookAgain === undefined ? undefined : await lookAgain();
-      return missed ?? (await promise);
+      return await promise;
     } finally {
       timer.cancel();
       signal?.removeEventListener('abort', onAbort);
-      remove();
     }
   }
 
@@ -332,8 +360,10 @@ class CommandRoom implements Commands {
     this.#executor.interruptAll('The lease was lost.');
   }
 
-  #onRescued({ depth, count, poisoned }: Rescued): void {
+  #onRescued(rescued: Rescued): void {
+    const { depth, count, poisoned } = rescued;
     this.#lanes.apply(depth);
+    this.#events.onStored(rescued);
     const { observer } = this.#options;
     if (count > 0) observer.leasesExpired(count);
     for (const { taskType } of poisoned) observer.ended(taskType, 'FAILURE', true);
@@ -341,6 +371,7 @@ class CommandRoom implements Commands {
 
   #onControl(result: ControlResult): void {
     this.#lanes.apply(result.depth);
+    this.#events.onStored(result);
     this.#train.kick();
     this.#wakeAll(result.before.map((row) => row.task_id));
   }

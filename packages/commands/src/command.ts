@@ -160,3 +160,28 @@ export const CRASHES_MAX = 3;
 
 /** From this many crashes on a command is a suspect: it is run with no other suspect beside it. */
 export const SUSPECT_CRASHES = 2;
+
+/** A new command that is stored straight into a slot. */
+export function leasedOnArrival(command: NewCommand): LeasedCommand {
+  return {
+    id: command.id,
+    taskId: command.taskId,
+    taskType: command.taskType,
+    concurrencyKey: command.concurrencyKey,
+    priority: command.priority,
+    timeoutMs: command.timeoutMs,
+    run: 1,
+    attempt: 1,
+    failures: 0,
+    crashes: 0,
+    lease: 1,
+    correlationId: command.correlationId,
+    createdAt: command.createdAt,
+    queuedAt: command.createdAt,
+    dueAt: command.dueAt,
+    payload: command.payload,
+    metadata: command.metadata,
+    callbackUrl: command.callbackUrl,
+    trace: command.trace,
+  };
+}

@@ -10,6 +10,8 @@ import type {
   Service,
   SubmitInput,
 } from '@millrace/kit';
+import type { DrainOptions } from './drain.ts';
+import type { EventStats } from './event-hub.ts';
 
 /** What a submission came to, once it is durable. */
 export interface SubmitReceipt {
@@ -109,6 +111,8 @@ export interface Commands extends Service {
   submit(input: SubmitInput, options?: SubmitOptions): Promise<SubmitReceipt>;
   /** Submits, then waits for the end; not at all when it is due only after the wait. */
   process(input: SubmitInput, options: WaitOptions & SubmitOptions): Promise<Processed>;
+  /** Refuses what `submit` would refuse for its form, its type or its payload; stores nothing. @throws VALIDATION_ERROR, UNKNOWN_TASK_TYPE */
+  check(input: unknown): Promise<void>;
   /** One answer per item, in order; a bad item fails alone. */
   submitMany(inputs: readonly unknown[]): Promise<readonly BatchItem[]>;
   /** The outcome, or `undefined` when it has not ended within the wait. @throws COMMAND_NOT_FOUND */
@@ -132,6 +136,11 @@ export interface Commands extends Service {
   /** Events of one command (`taskId`) or of all (`undefined`): stored ones after `lastEventId`, then live ones. */
   watch(taskId: string | undefined, options?: WatchOptions): AsyncIterable<EventMessage>;
   snapshot(): CommandsSnapshot;
-  /** Waits until nothing is due, running or waiting to be retried within `withinMs`. */
-  drain(options?: { readonly signal?: AbortSignal | undefined }): Promise<void>;
+  /** How many streams of events are open and what they cost, for gauges. O(1). */
+  eventStats(): EventStats;
+  /**
+   * Waits until nothing is running, due, or due within `withinMs` (60,000; retries and delayed commands count). With a
+   * virtual clock it moves time itself and looks 30 days ahead. @throws the signal's reason
+   */
+  drain(options?: DrainOptions): Promise<void>;
 }

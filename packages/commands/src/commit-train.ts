@@ -1,6 +1,6 @@
 import type { Store } from '@millrace/engines/store';
 import { AppError, type Clock, type Logger, messageOf, type Timer, toAppError } from '@millrace/kit';
-import type { EndedAttempt, LeasedCommand, NewCommand } from './command.ts';
+import { type EndedAttempt, type LeasedCommand, leasedOnArrival, type NewCommand } from './command.ts';
 import { storedError } from './errors.ts';
 import type { Lane } from './lane.ts';
 import type { Lanes } from './lanes.ts';
@@ -44,7 +44,7 @@ export interface TrainListener {
   /** Ends were stored; `counted` is false for one whose lease was no longer current. */
   onEnded(entry: EndEntry, counted: boolean): void;
   onExpired(expired: readonly { readonly id: number; readonly taskId: string }[], taskType: string): void;
-  onEvents(arrived: Arrived, departure: Departure): void;
+  onEvents(arrived: Arrived, departure: Departure, ended: readonly EndEntry[]): void;
 }
 
 export interface CommitTrainOptions {
@@ -94,6 +94,16 @@ export class CommitTrain {
   /** Commands that have been submitted and not yet departed. */
   get waitingItems(): number {
     return this.#waitingItems;
+  }
+
+  /** True when nothing waits to travel and nothing is under way. */
+  get isQuiet(): boolean {
+    return !this.#kicked && this.#underWay === 0 && this.#groups.length === 0 && this.#ended.length === 0;
+  }
+
+  /** When it looks for due commands again by itself: ms since the epoch, infinite when nothing waits for its time. */
+  get nextWakeAt(): number {
+    return this.#timerAt;
   }
 
   /** Begins to claim. @param nextDueAt when the first waiting command is due, ms since the epoch */
@@ -263,7 +273,7 @@ export class CommitTrain {
       listener.onEnded(entry, counted);
     }
     observer.departed(load.ended.length + load.seats.length + leased.length - seated);
-    listener.onEvents(arrived, load.departure);
+    listener.onEvents(arrived, load.departure, load.ended);
     listener.onLeased(leased);
     this.kick();
   }
@@ -378,28 +388,4 @@ function isPlain({ ended }: EndEntry): boolean {
 
 function isDue({ dueAt, expiresAt }: NewCommand, now: number): boolean {
   return dueAt <= now && (expiresAt === null || expiresAt > now);
-}
-
-function leasedOnArrival(command: NewCommand): LeasedCommand {
-  return {
-    id: command.id,
-    taskId: command.taskId,
-    taskType: command.taskType,
-    concurrencyKey: command.concurrencyKey,
-    priority: command.priority,
-    timeoutMs: command.timeoutMs,
-    run: 1,
-    attempt: 1,
-    failures: 0,
-    crashes: 0,
-    lease: 1,
-    correlationId: command.correlationId,
-    createdAt: command.createdAt,
-    queuedAt: command.createdAt,
-    dueAt: command.dueAt,
-    payload: command.payload,
-    metadata: command.metadata,
-    callbackUrl: command.callbackUrl,
-    trace: command.trace,
-  };
 }

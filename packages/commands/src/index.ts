@@ -1,6 +1,11 @@
 export { createCommands } from './command-room.ts';
 export * from './commands.ts';
+export { type CpuPool, type CpuPoolOptions, type CpuPoolStats, createCpuPool } from './cpu-pool.ts';
+export type { DrainOptions } from './drain.ts';
 export { COMMANDS_ERRORS, commandsError } from './errors.ts';
 export { type CommandsObserver, type ShedReason, silentObserver } from './observer.ts';
 export type { CommandsOptions } from './options.ts';
+export { type CommandRoutesOptions, registerCommandRoutes, registerCommandSocket } from './routes.ts';
 export { commandsSchema } from './schema.ts';
+export { createTestCommands, type TestCommands, type TestCommandsOptions, testDefaults } from './test-mode.ts';
+export { activeTrace, parseTraceparent, runInTrace } from './trace.ts';

@@ -1,5 +1,5 @@
 import type { MessagePort } from 'node:worker_threads';
-import type { Command, CommandOutcome, LogFields, LogLevel, SubmitInput } from '@millrace/kit';
+import type { Command, LogFields, LogLevel, SubmitInput } from '@millrace/kit';
 import type { PackedOutcome } from './packed-outcome.ts';
 
 /** Reports (progress, log lines) of one attempt that may wait for the event loop; what comes beyond is dropped. */
@@ -37,6 +37,3 @@ export type ToThread =
   | { readonly kind: 'runStep'; readonly id: number; readonly idempotencyKey: string }
   /** `deadlineMs`: time spent waiting for children has moved it. */
   | { readonly kind: 'reply'; readonly id: number; readonly outcome: PackedOutcome; readonly deadlineMs: number };
-
-/** What `waitFor` replies with. */
-export type ChildOutcomes = readonly CommandOutcome[];

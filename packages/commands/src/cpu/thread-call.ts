@@ -1,11 +1,14 @@
 import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
-import type { Command, CommandContext, Logger, LogLevel } from '@millrace/kit';
+import type { Command, CommandContext, LogLevel } from '@millrace/kit';
 import { activeTrace } from '../trace.ts';
 import type { FromThread, ThreadTask, ToThread } from './messages.ts';
 import { type PackedOutcome, packed, unpacked } from './packed-outcome.ts';
 import type { Slot } from './thread-slots.ts';
 
 const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
+
+/** What a handler asks for and waits for. */
+type Request = Extract<FromThread, { kind: 'submit' | 'waitFor' | 'step' }>;
 
 export interface ThreadCallInput {
   readonly module: URL;
@@ -61,21 +64,35 @@ export class ThreadCall {
   #receive(message: FromThread): void {
     switch (message.kind) {
       case 'progress':
-        Atomics.add(this.#taken, 0, 1);
-        return this.#context.progress(message.value);
       case 'log':
         Atomics.add(this.#taken, 0, 1);
-        return logLine(this.#context.log, message);
-      case 'submit':
-        return this.#answer(message.id, () => this.#context.submit(message.input));
-      case 'waitFor':
-        return this.#answer(message.id, () => this.#waitFor(message.taskIds));
-      case 'step':
-        return this.#answer(message.id, () => this.#step(message.id, message.name));
+        report(this.#context, message);
+        break;
       case 'stepRan':
-        return this.#steps.get(message.id)?.(message.outcome);
+        this.#steps.get(message.id)?.(message.outcome);
+        break;
       case 'ended':
         this.#outcome = message.outcome;
+        break;
+      default:
+        this.#answer(message);
+    }
+  }
+
+  #answer(request: Request): void {
+    void packed(() => this.#serve(request)).then((outcome) => {
+      this.#send({ kind: 'reply', id: request.id, outcome, deadlineMs: this.#context.deadline.getTime() });
+    });
+  }
+
+  #serve(request: Request): Promise<unknown> {
+    switch (request.kind) {
+      case 'submit':
+        return this.#context.submit(request.input);
+      case 'waitFor':
+        return this.#waitFor(request.taskIds);
+      case 'step':
+        return this.#step(request.id, request.name);
     }
   }
 
@@ -99,18 +116,13 @@ export class ThreadCall {
     });
   }
 
-  #answer(id: number, run: () => Promise<unknown>): void {
-    void packed(run).then((outcome) => {
-      this.#send({ kind: 'reply', id, outcome, deadlineMs: this.#context.deadline.getTime() });
-    });
-  }
-
   #send(message: ToThread): void {
     if (this.#closed) return;
     this.#channel.port1.postMessage(message);
   }
 }
 
-function logLine(log: Logger, { level, message, fields }: Extract<FromThread, { kind: 'log' }>): void {
-  log[level](message, fields);
+function report(context: CommandContext, message: Extract<FromThread, { kind: 'progress' | 'log' }>): void {
+  if (message.kind === 'progress') context.progress(message.value);
+  else context.log[message.level](message.message, message.fields);
 }
