@@ -23,7 +23,7 @@ export interface Claimed {
   /** Where the next claim of this type goes on. */
   readonly after: string;
   /** Commands that were found past their `expires_at` and ended. */
-  readonly expired: readonly { readonly id: number; readonly taskId: string }[];
+  readonly expired: readonly { readonly id: number; readonly taskId: string; readonly attempt: number }[];
   /** True when nothing claimable was left behind for want of room. */
   readonly drained: boolean;
 }
@@ -127,7 +127,7 @@ class Claim {
   readonly #by: Claimer;
   readonly #room: Map<string, number>;
   readonly #commands: LeasedCommand[] = [];
-  readonly #expired: { id: number; taskId: string }[] = [];
+  readonly #expired: { id: number; taskId: string; attempt: number }[] = [];
   #characters = 0;
   #suspects: boolean;
 
@@ -176,7 +176,7 @@ class Claim {
     this.#db.run(EXPIRE, this.#by.now, this.#by.now, row.id);
     this.#by.depth.add(row.task_type, -1, 0);
     this.#by.rollups.add(row.task_type, 'EXPIRED', this.#by.now, 0);
-    this.#expired.push({ id: row.id, taskId: row.task_id });
+    this.#expired.push({ id: row.id, taskId: row.task_id, attempt: row.attempts });
   }
 
   #lease(row: CommandRow): void {

@@ -64,7 +64,7 @@ export const departTrain = defineProcedure<Departure, Arrived>({
 
 const KIND_OF_END: Readonly<Record<EndedAttempt['status'], StoredEventKind | undefined>> = {
   SUCCESS: 'succeeded',
-  PARTIAL_SUCCESS: 'succeeded',
+  PARTIAL_SUCCESS: 'partial',
   FAILURE: 'failed',
   CANCELLED: 'cancelled',
   EXPIRED: 'expired',
@@ -96,7 +96,7 @@ function noteArrivals(arrivals: readonly Arrival[], duplicates: readonly Duplica
 function noteClaims(claims: readonly Claimed[], events: EventBatch): void {
   for (const claim of claims) {
     for (const { id, attempt } of claim.commands) addEvent(events, 'started', id, attempt);
-    for (const { id } of claim.expired) addEvent(events, 'expired', id, 0);
+    for (const { id, attempt } of claim.expired) addEvent(events, 'expired', id, attempt);
   }
 }
 

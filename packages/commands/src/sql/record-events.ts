@@ -1,7 +1,15 @@
 import type { SqlConnection } from '@millrace/engines/store';
 
-/** Short names of stored state events; `progress` is never stored. */
-export type StoredEventKind = 'queued' | 'started' | 'retrying' | 'succeeded' | 'failed' | 'cancelled' | 'expired';
+/** Short names of stored state events; `partial` is a success in part. `progress` is never stored. */
+export type StoredEventKind =
+  | 'queued'
+  | 'started'
+  | 'retrying'
+  | 'succeeded'
+  | 'partial'
+  | 'failed'
+  | 'cancelled'
+  | 'expired';
 
 /**
  * The state events of one commit, as `command_event_batches` keeps them: kind → the ids of the commands and, in the
@@ -14,6 +22,7 @@ export type EventBatch = { [kind in StoredEventKind]?: number[] };
 export const EVENT_ORDER: readonly StoredEventKind[] = [
   'retrying',
   'succeeded',
+  'partial',
   'failed',
   'cancelled',
   'expired',

@@ -1,0 +1,43 @@
+import type { CommandEvent } from '@millrace/kit';
+import type { EndedAttempt } from './command.ts';
+import type { EndEntry } from './commit-train.ts';
+import { batchEventId, listEvents, stateEvent } from './event-message.ts';
+import type { Arrived, Departure } from './sql/depart-train.ts';
+
+interface Named {
+  readonly taskId: string;
+  readonly taskType: string;
+}
+
+/** Puts the events of a departure into words from what the train has in memory: as reading them back would. */
+export function describeDeparture(
+  arrived: Arrived,
+  departure: Departure,
+  ended: readonly EndEntry[],
+): readonly CommandEvent[] {
+  const names = new Map<number, Named>();
+  const ends = new Map<number, EndedAttempt>();
+  for (const { command } of departure.arrivals) names.set(command.id, command);
+  const refused = new Set(arrived.refused);
+  for (const [index, entry] of ended.entries()) {
+    if (refused.has(index)) continue;
+    names.set(entry.command.id, entry.command);
+    ends.set(entry.command.id, entry.ended);
+    if (entry.ended.follower !== null) names.set(entry.ended.follower.id, entry.ended.follower);
+  }
+  for (const [index, claimed] of arrived.claims.entries()) {
+    const taskType = departure.claims[index]?.taskType ?? '';
+    for (const command of claimed.commands) names.set(command.id, command);
+    for (const { id, taskId } of claimed.expired) names.set(id, { taskId, taskType });
+  }
+  return listEvents(arrived.events).flatMap(({ kind, id: commandId, attempt }, index) => {
+    const name = names.get(commandId);
+    if (name === undefined) return [];
+    const { taskId, taskType } = name;
+    const isFailure = kind === 'retrying' || kind === 'failed' || kind === 'partial';
+    const end = isFailure ? ends.get(commandId) : undefined;
+    const id = batchEventId(arrived.seq, index);
+    const at = departure.now;
+    return [stateEvent({ id, kind, taskId, taskType, attempt, at, error: end?.error, nextAt: end?.dueAt })];
+  });
+}
