@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import type { PayloadOf, SubmitFields, TaskRef } from '@millrace/client';
-import type { Commands, SubmitReceipt, WatchOptions } from '@millrace/commands';
+import type { Commands, DrainOptions, SubmitReceipt, WatchOptions } from '@millrace/commands';
 import { lockDataDirectory } from '@millrace/engines/store';
 import {
   type CommandDefinition,
@@ -36,8 +36,8 @@ export interface Millrace extends Service {
   result<TResult>(task: TaskRef<TResult>, options?: ResultOptions): Promise<CommandOutcome<TResult> | undefined>;
   /** The events of a command, or of all of them. */
   watch(taskId?: string, options?: WatchOptions): AsyncIterable<CommandEvent | CommandReset>;
-  /** Waits until nothing is due or running. */
-  drain(options?: { readonly signal?: AbortSignal }): Promise<void>;
+  /** Waits until nothing is due or running; a virtual clock is moved as far as that needs. */
+  drain(options?: DrainOptions): Promise<void>;
   /** With a virtual clock (`test: true`): runs what is due, moves the clock, runs what falls due. @throws CLOCK_NOT_VIRTUAL */
   advance(ms: number): Promise<void>;
 }
@@ -114,16 +114,16 @@ class MillraceProgram implements Millrace {
     return this.commands.watch(taskId, options);
   }
 
-  async drain(options?: { readonly signal?: AbortSignal }): Promise<void> {
+  async drain(options?: DrainOptions): Promise<void> {
     await this.commands.drain(options);
   }
 
   async advance(ms: number): Promise<void> {
     const { clock } = this.#options;
     if (!(clock instanceof VirtualClock)) throw serverError('CLOCK_NOT_VIRTUAL');
-    await this.drain();
+    await this.commands.drain({ withinMs: 0 });
     clock.advance(ms);
-    await this.drain();
+    await this.commands.drain({ withinMs: 0 });
   }
 
   async #start(): Promise<void> {

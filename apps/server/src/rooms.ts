@@ -5,10 +5,11 @@ import {
   createCommands,
   registerCommandRoutes,
   registerCommandSocket,
+  testDefaults,
 } from '@millrace/commands';
 import { createMemoryStore, createSqliteStore, type Store } from '@millrace/engines/store';
 import type { HttpServer } from '@millrace/http';
-import type { CommandDefinition } from '@millrace/kit';
+import { type CommandDefinition, VirtualClock } from '@millrace/kit';
 import type { ResolvedMillraceOptions } from './millrace-options.ts';
 
 /** The rooms of a process, running. */
@@ -57,6 +58,7 @@ function createCommandsRoom(options: ResolvedMillraceOptions, store: Store): Com
   const { clock, logger, workerId, shutdownTimeoutMs, admission } = options;
   const queueDepthMax = admission?.queueDepthMax;
   return createCommands({
+    ...(clock instanceof VirtualClock ? testDefaults : {}),
     ...{ store, clock, logger, workerId },
     definitions: withBuiltIns(options),
     shutdownMs: Math.floor(shutdownTimeoutMs * HANDLERS_SHARE),

@@ -78,8 +78,12 @@ test('only a virtual clock can be moved', async () => {
   await using millrace = createMillrace({ ...embedded, test: true });
   await millrace.start();
   const { taskId } = await millrace.submit(greet, { name: 'Ada' });
+  const later = await millrace.submit(greet, { name: 'Bob' }, { delay: 5_000 });
   await millrace.advance(1_000);
   assert.equal((await millrace.result(taskId, { waitMs: 0 }))?.status, 'SUCCESS');
+  assert.equal(await millrace.result(later, { waitMs: 0 }), undefined);
+  await millrace.advance(4_000);
+  assert.equal((await millrace.result(later, { waitMs: 0 }))?.status, 'SUCCESS');
 });
 
 test('stopping before starting does nothing, and what was not started says so', async () => {

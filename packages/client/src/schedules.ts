@@ -42,6 +42,8 @@ export interface Schedules {
   get(scheduleId: string, options?: CallOptions): Promise<ScheduleView>;
   update(scheduleId: string, changes: ScheduleChanges, options?: CallOptions): Promise<ScheduleView>;
   remove(scheduleId: string, options?: CallOptions): Promise<void>;
+  /** Fires once now, beside its ticks. */
+  run(scheduleId: string, options?: CallOptions): Promise<{ readonly taskId: string }>;
 }
 
 /** CRUD of `/schedules`. */
@@ -62,6 +64,7 @@ export function createSchedules(transport: Transport): Schedules {
     get: (scheduleId, options) => call('GET', pathOf(scheduleId), { signal: options?.signal }),
     update: (scheduleId, changes, options) =>
       call('PATCH', pathOf(scheduleId), { body: changes, signal: options?.signal }),
+    run: (scheduleId, options) => call('POST', `${pathOf(scheduleId)}/run`, { signal: options?.signal }),
     remove: (scheduleId, options) => call('DELETE', pathOf(scheduleId), { signal: options?.signal }),
   };
 }
