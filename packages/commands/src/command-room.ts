@@ -40,8 +40,10 @@ import { Lanes } from './lanes.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import { type CommandsOptions, defaults, type ResolvedOptions } from './options.ts';
 import { Queries } from './queries.ts';
+import { QueueAge } from './queue-age.ts';
 import type { ControlResult } from './sql/control-procedures.ts';
 import type { Opened, Rescued } from './sql/lease-procedures.ts';
+import { activeTrace } from './trace.ts';
 import { Waiters } from './waiters.ts';
 
 /** Makes the room. Nothing happens before `start`. @throws TypeError or RangeError for a faulty definition */
@@ -57,6 +59,7 @@ class CommandRoom implements Commands {
   readonly #lanes = new Lanes();
   readonly #waiters: Waiters;
   readonly #queries: Queries;
+  readonly #queueAge: QueueAge;
   readonly #control: Control;
   readonly #train: CommitTrain;
   readonly #executor: Executor;
@@ -77,6 +80,7 @@ class CommandRoom implements Commands {
     const { store, clock, logger, workerId, random, observer } = options;
     this.#waiters = new Waiters(options.waitersMax);
     this.#queries = new Queries(store);
+    this.#queueAge = new QueueAge({ store, clock, logger });
     this.#events = new Events({
       ...{ store, clock, alone: options.alone },
       snapshot: () => this.snapshot(),
@@ -151,7 +155,7 @@ class CommandRoom implements Commands {
   }
 
   async submit(input: SubmitInput, options: SubmitOptions = {}): Promise<SubmitReceipt> {
-    return (await this.#intake.submit(input, options.trace ?? null)).receipt;
+    return (await this.#intake.submit(input, options.trace ?? activeTrace() ?? null)).receipt;
   }
 
   async process(input: SubmitInput, options: WaitOptions & SubmitOptions): Promise<Processed> {
@@ -162,7 +166,7 @@ class CommandRoom implements Commands {
       leave = this.#waiters.add(taskId, waiting.resolve);
     };
     try {
-      const { receipt, known } = await this.#intake.submit(input, options.trace ?? null, onBoard);
+      const { receipt, known } = await this.#intake.submit(input, options.trace ?? activeTrace() ?? null, onBoard);
       const outcome = known ? await this.#queries.outcome(receipt.taskId) : undefined;
       const isLate = receipt.runAt.getTime() > this.#options.clock.now() + options.waitMs;
       if (outcome !== undefined || isLate) return { receipt, outcome };
@@ -255,7 +259,7 @@ class CommandRoom implements Commands {
       depth,
       scheduled,
       active: this.#executor.active,
-      queueAgeMs: 0,
+      queueAgeMs: this.#queueAge.of(depth),
       accepting: this.#closedBecause() === undefined,
       types: [...this.#lanes.all()].map(stateOf),
     };

@@ -3,6 +3,8 @@ export * from './commands.ts';
 export { type CpuPool, type CpuPoolOptions, type CpuPoolStats, createCpuPool } from './cpu-pool.ts';
 export type { DrainOptions } from './drain.ts';
 export { COMMANDS_ERRORS, commandsError } from './errors.ts';
+export { type CommandMetrics, createCommandMetrics, type MetricSources } from './metrics.ts';
+export { COMMAND_METRICS, type CommandMetricName, type MetricSpec } from './metrics-catalog.ts';
 export { type CommandsObserver, type ShedReason, silentObserver } from './observer.ts';
 export type { CommandsOptions } from './options.ts';
 export { type CommandRoutesOptions, registerCommandRoutes, registerCommandSocket } from './routes.ts';

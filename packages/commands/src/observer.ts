@@ -23,8 +23,6 @@ export interface CommandsObserver {
   shed(reason: ShedReason): void;
   /** A handler ignored its abort signal and was given up. */
   abandoned(taskType: string): void;
-  /** A watcher of events came (1) or went (-1). */
-  watching(change: 1 | -1): void;
 }
 
 const nothing = () => {};
@@ -39,5 +37,4 @@ export const silentObserver: CommandsObserver = Object.freeze({
   leasesExpired: nothing,
   shed: nothing,
   abandoned: nothing,
-  watching: nothing,
 });
