@@ -31,7 +31,7 @@ export function createCommandRunner(threads: ThreadRunner): CommandRunner {
       return inTrace(payload);
 
       function inTrace(value: unknown): unknown {
-        return leased.trace === null ? handle(value) : runInTrace(leased.trace, () => handle(value));
+        return runInTrace(leased.trace, () => handle(value));
       }
 
       function handle(value: unknown): unknown {

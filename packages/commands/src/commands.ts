@@ -40,7 +40,7 @@ export interface Processed {
 }
 
 export interface SubmitOptions {
-  /** W3C `traceparent` of the caller; the handler runs in its context. */
+  /** W3C `traceparent` of the caller; the handler runs in its context. Default: the active OpenTelemetry span's. */
   readonly trace?: string | undefined;
 }
 

@@ -28,10 +28,10 @@ export function parseTraceparent(traceparent: string): SpanContext | undefined {
  * register one. Without an SDK nothing could read it, and nothing is done.
  */
 export function runInTrace<TResult>(traceparent: string | null, run: () => TResult): TResult {
-  if (traceparent === null) return run();
-  const span = parseTraceparent(traceparent);
-  if (span === undefined) return run();
-  return context.with(trace.setSpanContext(ROOT_CONTEXT, span), run);
+  const span = traceparent === null ? undefined : parseTraceparent(traceparent);
+  if (span !== undefined) return context.with(trace.setSpanContext(ROOT_CONTEXT, span), run);
+  // Commands are started in the wake of others: without this they would run in the trace of those.
+  return context.active() === ROOT_CONTEXT ? run() : context.with(ROOT_CONTEXT, run);
 }
 
 /** The `traceparent` of the active span, to be stored with what is submitted in it; `undefined` outside of any. */
