@@ -48,7 +48,8 @@ interface Attempt {
 /**
  * The state events of one command, derived from what is stored of its attempts. An event's id follows from the place of
  * its attempt in the history, so it never changes as the history grows: not by a retry, not by the next run, and not
- * when an attempt is given back unstarted (which takes a `started` back; the next one has the same id).
+ * when an attempt is given back unstarted (which takes a `started` back; the next one has the same id). The `at` of a
+ * start is when the command was leased while it runs, and when its handler began once the attempt has ended.
  *
  * @param rows the command joined with its attempts in order; at least one
  */

@@ -30,6 +30,7 @@ export const EVENT_ORDER: readonly StoredEventKind[] = [
   'started',
 ];
 
+/* The newest batch is never deleted by retention: the next one's number follows from it, and ids must not come again. */
 const INSERT = `
   INSERT INTO command_event_batches (seq, at, events)
   VALUES ((SELECT coalesce(max(seq), 0) + 1 FROM command_event_batches), ?, ?) RETURNING seq`;
