@@ -1,6 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { threadId } from 'node:worker_threads';
 import { type Command, type CommandContext, partial, Recoverable, RetryAfter, Unrecoverable } from '@millrace/kit';
+import { context as otel } from '@opentelemetry/api';
+import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
+import { activeTrace } from '../src/trace.ts';
+
+// As an OpenTelemetry SDK does that is loaded in threads too (`node --import`).
+otel.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
 
 /** What the tests have threads do; `do` of the payload chooses. */
 interface Work {
@@ -81,6 +87,14 @@ const ACTS: Readonly<Record<string, Act>> = {
     throw Object.assign(new Error('plain'), { code: 'ENOENT' });
   },
   partial: () => partial({ half: true }, 'the other half is missing'),
+  flood: ({ reports }, context) => {
+    for (let index = 0; index < Number(reports); index += 1) context.progress({ index });
+    return 'flooded';
+  },
+  trace: async () => {
+    await delay(1);
+    return activeTrace() ?? null;
+  },
   functionResult: () => ({ kept: 1, dropped: () => 2 }),
 };
 
