@@ -11,7 +11,6 @@ import {
 } from '@millrace/kit';
 import { Admission } from './admission.ts';
 import { createCommandRunner } from './command-runner.ts';
-import { outcome } from './command-view.ts';
 import type {
   Commands,
   CommandsSnapshot,
@@ -30,6 +29,7 @@ import { CommitTrain, type EndEntry } from './commit-train.ts';
 import { Control } from './control.ts';
 import { type CpuPool, createCpuPool } from './cpu-pool.ts';
 import { type DrainOptions, drain, passing } from './drain.ts';
+import { DriftCheck } from './drift-check.ts';
 import type { EventStats } from './event-hub.ts';
 import { Events } from './events.ts';
 import { Executor } from './executor.ts';
@@ -41,10 +41,13 @@ import { LeaseKeeper } from './lease-keeper.ts';
 import { type CommandsOptions, defaults, type ResolvedOptions } from './options.ts';
 import { Queries } from './queries.ts';
 import { QueueAge } from './queue-age.ts';
+import { Retention } from './retention.ts';
 import type { ControlResult } from './sql/control-procedures.ts';
 import type { Opened, Rescued } from './sql/lease-procedures.ts';
 import { activeTrace } from './trace.ts';
-import { Waiters } from './waiters.ts';
+import { outcomeWithin, Waiters } from './waiters.ts';
+import { WakeCalls } from './wake-calls.ts';
+import { Webhooks } from './webhooks.ts';
 
 /** Makes the room. Nothing happens before `start`. @throws TypeError or RangeError for a faulty definition */
 export function createCommands(options: CommandsOptions): Commands {
@@ -54,18 +57,25 @@ export function createCommands(options: CommandsOptions): Commands {
 /** How long handlers have after their signal at shutdown before their commands are given back without them, in ms. */
 const SHUTDOWN_GRACE_MS = 2_500;
 
+/** When to try again after the disk was nearly full, in ms: retention frees some every 10 s. */
+const DISK_RETRY_MS = 15_000;
+
 class CommandRoom implements Commands {
   readonly #options: ResolvedOptions;
   readonly #lanes = new Lanes();
   readonly #waiters: Waiters;
+  readonly #wake: WakeCalls;
   readonly #queries: Queries;
   readonly #queueAge: QueueAge;
   readonly #control: Control;
+  readonly #drift: DriftCheck;
   readonly #train: CommitTrain;
   readonly #executor: Executor;
   readonly #keeper: LeaseKeeper;
   readonly #intake: Intake;
   readonly #events: Events;
+  readonly #webhooks: Webhooks;
+  readonly #retention: Retention | undefined;
   /** Where `cpu: true` types run, when the room has made it itself. */
   readonly #pool: CpuPool | undefined;
   #lastId = 0;
@@ -80,23 +90,34 @@ class CommandRoom implements Commands {
     const { store, clock, logger, workerId, random, observer } = options;
     this.#waiters = new Waiters(options.waitersMax);
     this.#queries = new Queries(store);
+    this.#wake = new WakeCalls({ waiters: this.#waiters, queries: this.#queries, logger });
     this.#queueAge = new QueueAge({ store, clock, logger });
     this.#events = new Events({
       ...{ store, clock, alone: options.alone },
       snapshot: () => this.snapshot(),
       view: (taskId) => this.#queries.get(taskId),
     });
-    this.#control = new Control({ store, clock, onDone: (result) => this.#onControl(result) });
+    this.#drift = new DriftCheck({
+      ...{ store, clock, logger, lanes: this.#lanes },
+      worker: () => this.#keeper.worker,
+      atWork: () => this.#executor.leases(),
+    });
+    this.#control = new Control({
+      ...{ store, clock },
+      onDone: (result) => this.#onControl(result),
+      onFailed: (error) => this.#onFailedWrite(error),
+    });
     this.#keeper = new LeaseKeeper({
       ...{ store, clock, logger, workerId },
       ...{ leaseMs: options.leaseMs, heartbeatMs: options.heartbeatMs, alone: options.alone },
       onLost: () => this.#onLost(),
       onHeld: () => this.#train.kick(),
       onRescued: (rescued) => this.#onRescued(rescued),
+      onFailed: (error) => this.#onFailedWrite(error),
     });
     this.#train = new CommitTrain({
       ...{ store, clock, logger, observer, lanes: this.#lanes, work: options.work },
-      itemsMax: options.departureItemsMax,
+      ...{ drift: this.#drift, itemsMax: options.departureItemsMax },
       worker: () => this.#keeper.worker,
       holdsLeases: () => this.#keeper.isValid(),
       listener: {
@@ -121,10 +142,17 @@ class CommandRoom implements Commands {
       freed: () => this.#train.kick(),
     });
     const newTaskId = createUuidV7(() => clock.now());
+    this.#webhooks = new Webhooks({
+      ...{ store, clock, logger, secret: options.webhookSecret, allowPrivate: options.allowPrivateCallbacks },
+      submitMany: (inputs) => this.#intake.submitMany(inputs, true),
+    });
+    this.#lanes.define([this.#webhooks.definition]);
+    const { retention } = options;
+    this.#retention = retention === false ? undefined : new Retention({ store, clock, logger, ...retention });
     this.#intake = new Intake({
       ...{ clock, lanes: this.#lanes, train: this.#train, newTaskId },
       nextId: () => ++this.#lastId,
-      checkCallback: () => {},
+      checkCallback: (url) => this.#webhooks.check(url),
       admission: new Admission({
         lanes: this.#lanes,
         observer,
@@ -170,7 +198,7 @@ class CommandRoom implements Commands {
       const outcome = known ? await this.#queries.outcome(receipt.taskId) : undefined;
       const isLate = receipt.runAt.getTime() > this.#options.clock.now() + options.waitMs;
       if (outcome !== undefined || isLate) return { receipt, outcome };
-      return { receipt, outcome: await this.#within(waiting, options) };
+      return { receipt, outcome: await outcomeWithin(this.#options.clock, waiting, options) };
     } finally {
       leave();
     }
@@ -191,7 +219,7 @@ class CommandRoom implements Commands {
     const leave = this.#waiters.add(taskId, waiting.resolve);
     try {
       // Asked again now that the waiter is in place, for an end that came just before.
-      return (await this.#queries.outcome(taskId)) ?? (await this.#within(waiting, options));
+      return (await this.#queries.outcome(taskId)) ?? (await outcomeWithin(this.#options.clock, waiting, options));
     } finally {
       leave();
     }
@@ -276,7 +304,11 @@ class CommandRoom implements Commands {
     this.#lastId = opened.lastId;
     this.#restore(opened);
     this.#state = 'running';
-    if (this.#options.work) this.#train.startClaiming(opened.nextDueAt);
+    if (this.#options.work) {
+      this.#train.startClaiming(opened.nextDueAt);
+      await this.#webhooks.start();
+    }
+    await this.#retention?.start();
   }
 
   #restore(opened: Opened): void {
@@ -305,6 +337,8 @@ class CommandRoom implements Commands {
     this.#executor.interruptAll('Millrace is shutting down.');
     await passing(clock, SHUTDOWN_GRACE_MS, this.#executor.idleWithin(SHUTDOWN_GRACE_MS));
     await this.#pool?.stop();
+    await this.#webhooks.stop();
+    await this.#retention?.stop();
     await this.#train.quiet();
     this.#events.close();
     await this.#keeper.close();
@@ -312,28 +346,18 @@ class CommandRoom implements Commands {
   }
 
   #closedBecause(): { reason: string; retryAfterMs: number } | undefined {
+    if (this.#retention?.diskIsLow() === true) {
+      return { reason: 'The disk is nearly full.', retryAfterMs: DISK_RETRY_MS };
+    }
     if (this.#state === 'running') return undefined;
     return { reason: 'Millrace is not taking commands in: it is starting or stopping.', retryAfterMs: 2_000 };
   }
 
-  /** Resolves to `undefined` when the wait is over. */
-  async #within(
-    { promise, resolve }: PromiseWithResolvers<CommandOutcome | undefined>,
-    { waitMs, signal }: WaitOptions,
-  ): Promise<CommandOutcome | undefined> {
-    const timer = this.#options.clock.schedule(waitMs, () => resolve(undefined));
-    const onAbort = () => resolve(undefined);
-    signal?.addEventListener('abort', onAbort, { once: true });
-    try {
-      return await promise;
-    } finally {
-      timer.cancel();
-      signal?.removeEventListener('abort', onAbort);
+  #onEnded({ ended, command, lane, isResent }: EndEntry, counted: boolean): void {
+    if (!counted) {
+      if (isResent === true) this.#wake.readBack([command.taskId]);
+      return;
     }
-  }
-
-  #onEnded({ ended, command, lane }: EndEntry, counted: boolean): void {
-    if (!counted) return;
     const { observer } = this.#options;
     if (!isTerminal(ended.status)) {
       if (ended.outcome !== 'returned') observer.retried(command.taskType);
@@ -341,22 +365,19 @@ class CommandRoom implements Commands {
     }
     observer.ended(command.taskType, ended.status, ended.deadLettered === 1);
     lane?.pace.note(ended.endedAt, ended.durationMs);
-    if (!this.#waiters.has(command.taskId)) return;
-    this.#waiters.wake(
-      command.taskId,
-      outcome({
-        taskId: command.taskId,
-        status: ended.status,
-        result: ended.result,
-        error: ended.error,
-        processingMs: ended.endedAt - command.queuedAt,
-      }),
-    );
+    if (command.callbackUrl !== null) this.#webhooks.ring();
+    this.#wake.ended(command, ended);
   }
 
   #onExpired(expired: readonly { readonly taskId: string }[], taskType: string): void {
     for (const _ of expired) this.#options.observer.ended(taskType, 'EXPIRED', false);
-    this.#wakeAll(expired.map(({ taskId }) => taskId));
+    this.#wake.readBack(expired.map(({ taskId }) => taskId));
+    this.#webhooks.ring();
+  }
+
+  #onFailedWrite(error: unknown): void {
+    this.#drift.noteFailure(error);
+    this.#train.kick();
   }
 
   #onLost(): void {
@@ -371,24 +392,19 @@ class CommandRoom implements Commands {
     const { observer } = this.#options;
     if (count > 0) observer.leasesExpired(count);
     for (const { taskType } of poisoned) observer.ended(taskType, 'FAILURE', true);
+    this.#wake.readBack(poisoned.map(({ taskId }) => taskId));
+    if (poisoned.length > 0) this.#webhooks.ring();
+    // What a dead process did last was never told to us.
+    if (rescued.workers > 0 && this.#state === 'running') this.#drift.need();
+    this.#train.kick();
   }
 
   #onControl(result: ControlResult): void {
     this.#lanes.apply(result.depth);
     this.#events.onStored(result);
     this.#train.kick();
-    this.#wakeAll(result.before.map((row) => row.task_id));
-  }
-
-  /** For ends that others than a handler brought about: the outcome is read back. */
-  #wakeAll(taskIds: readonly string[]): void {
-    for (const taskId of taskIds.filter((id) => this.#waiters.has(id))) {
-      this.#queries.outcome(taskId).then(
-        (ended) => (ended === undefined ? undefined : this.#waiters.wake(taskId, ended)),
-        (error: unknown) =>
-          this.#options.logger.warn('An outcome could not be read for its waiters', { taskId, error }),
-      );
-    }
+    this.#wake.readBack(result.before.map((row) => row.task_id));
+    this.#webhooks.ring();
   }
 
   async #setPaused(taskType: string, paused: boolean): Promise<TypeState> {

@@ -1,12 +1,15 @@
 import type { Store } from '@millrace/engines/store';
-import { AppError, type Clock, type Logger, messageOf, type Timer, toAppError } from '@millrace/kit';
+import { AppError, type Clock, type Logger, type Timer, toAppError } from '@millrace/kit';
 import { type EndedAttempt, type LeasedCommand, leasedOnArrival, type NewCommand } from './command.ts';
-import { storedError } from './errors.ts';
+import type { DriftCheck } from './drift-check.ts';
 import type { Lane } from './lane.ts';
 import type { Lanes } from './lanes.ts';
 import type { CommandsObserver } from './observer.ts';
+import type { ClaimRequest } from './sql/claim-commands.ts';
 import { type Arrived, type Departure, departTrain } from './sql/depart-train.ts';
 import type { Arrival, Duplicate } from './sql/insert-commands.ts';
+import { type ArrivalExceptions, type Group, isDue, type Load, type Seat } from './train-load.ts';
+import { isUnstorableEnd, unstorableEnd } from './unstorable-end.ts';
 
 /** Items that must wait before a second departure leaves while the first is under way: fewer are no use to the writer. */
 const SECOND_DEPARTURE_ITEMS_MIN = 250;
@@ -17,24 +20,14 @@ const UNDER_WAY_MAX = 2;
 /** How long the train waits before it tries again after the store failed, in ms. */
 const RETRY_MS = 500;
 
-/** What an item of a submission came to when it is not simply stored. */
-export type ArrivalExceptions = ReadonlyMap<number, Duplicate | AppError>;
-
-/** Commands submitted together; they may travel in several departures. */
-interface Group {
-  readonly commands: readonly NewCommand[];
-  readonly exceptions: Map<number, Duplicate | AppError>;
-  readonly resolve: (exceptions: ArrivalExceptions) => void;
-  departed: number;
-  settled: number;
-}
-
 /** An attempt's end on its way to the store. */
 export interface EndEntry {
   readonly ended: EndedAttempt;
   readonly command: LeasedCommand;
   /** The lane whose slot it frees; undefined when the slot was freed before. */
   readonly lane: Lane | undefined;
+  /** True after a failed departure: it may have been stored then, and is refused now. */
+  readonly isResent?: boolean;
 }
 
 /** What the train reports when a departure is durable. */
@@ -56,6 +49,7 @@ export interface CommitTrainOptions {
   readonly observer: CommandsObserver;
   /** The number that leases are held under. */
   readonly worker: () => number;
+  readonly drift: DriftCheck;
   readonly itemsMax: number;
   /** Whether this process claims and runs. */
   readonly work: boolean;
@@ -77,6 +71,7 @@ export class CommitTrain {
   #waitingItems = 0;
   #underWay = 0;
   #claimsUnderWay = false;
+  #turn = 0;
   #held = false;
   #kicked = false;
   #claiming = false;
@@ -98,7 +93,7 @@ export class CommitTrain {
 
   /** True when nothing waits to travel and nothing is under way. */
   get isQuiet(): boolean {
-    return !this.#kicked && this.#underWay === 0 && this.#groups.length === 0 && this.#ended.length === 0;
+    return !this.#kicked && this.#isIdle();
   }
 
   /** When it looks for due commands again by itself: ms since the epoch, infinite when nothing waits for its time. */
@@ -152,18 +147,25 @@ export class CommitTrain {
 
   /** Resolves when nothing waits and nothing is under way. */
   quiet(): Promise<void> {
-    if (this.#underWay === 0 && this.#groups.length === 0 && this.#ended.length === 0) return Promise.resolve();
+    if (this.#isIdle()) return Promise.resolve();
     return new Promise((resolve) => this.#quiet.push(resolve));
+  }
+
+  #isIdle(): boolean {
+    const isEmpty = this.#groups.length === 0 && this.#ended.length === 0;
+    return isEmpty && this.#underWay === 0 && !this.#options.drift.isNeeded;
   }
 
   #mayDepart(): boolean {
     if (this.#held || this.#underWay >= UNDER_WAY_MAX) return false;
+    if (this.#underWay > 0 && this.#options.drift.isNeeded) return false;
     return this.#underWay === 0 || this.#waitingItems + this.#ended.length >= SECOND_DEPARTURE_ITEMS_MIN;
   }
 
   /** @returns whether there was anything to carry */
   #depart(): boolean {
-    const { clock, store, worker, holdsLeases } = this.#options;
+    const { clock, store, worker, holdsLeases, drift } = this.#options;
+    if (drift.isNeeded) return this.#checkDrift();
     const now = clock.now();
     const monotonic = clock.monotonic();
     const leasing = holdsLeases() && this.#claiming;
@@ -193,6 +195,25 @@ export class CommitTrain {
       (error: unknown) => this.#fail(load, error),
     );
     return true;
+  }
+
+  /** Departures wait until it is known what a failed one has done. */
+  #checkDrift(): false {
+    const { drift, logger } = this.#options;
+    this.#held = true;
+    drift.run(this.#ended.map(({ ended }) => [ended.id, ended.lease] as const)).then(
+      (nextDueAt) => {
+        this.#held = false;
+        this.#nextDueAt = Number.POSITIVE_INFINITY;
+        this.expectDue(nextDueAt);
+        this.kick();
+      },
+      (error: unknown) => {
+        logger.error('The store could not be asked what it holds', { error });
+        this.#pause();
+      },
+    );
+    return false;
   }
 
   #takeEnded(): EndEntry[] {
@@ -230,18 +251,27 @@ export class CommitTrain {
     return { arrivals, seats };
   }
 
+  /** What each type may claim; together no more than one departure carries. */
   #claims(now: number, monotonic: number) {
-    const claims = [];
-    const suspects = [...this.#options.lanes.all()].every((lane) => lane.suspects === 0);
+    const { lanes, itemsMax } = this.#options;
+    const claims: { lane: Lane; request: ClaimRequest }[] = [];
     let wait = Number.POSITIVE_INFINITY;
-    for (const lane of this.#options.lanes.all()) {
+    for (const lane of lanes.all()) {
       if (lane.depth === 0) continue;
-      const request = lane.blocked ? undefined : lane.claimRequest(now, monotonic, suspects);
+      const request = lane.blocked ? undefined : lane.claimRequest(now, monotonic);
       if (request !== undefined) claims.push({ lane, request });
       else wait = Math.min(wait, lane.msUntilRoom(now, monotonic) ?? Number.POSITIVE_INFINITY);
     }
     if (Number.isFinite(wait)) this.#wakeAt(now + wait);
-    return claims;
+    if (claims.length === 0) return claims;
+    const share = Math.max(1, Math.floor(itemsMax / claims.length));
+    // One suspect at a time in the whole process; the types take turns at claiming it.
+    const noSuspects = [...lanes.all()].every((lane) => lane.suspects === 0);
+    const turn = noSuspects ? this.#turn++ % claims.length : -1;
+    return claims.map(({ lane, request }, index) => ({
+      lane,
+      request: { ...request, limit: Math.min(request.limit, share), suspects: index === turn },
+    }));
   }
 
   #arrive(load: Load, arrived: Arrived): void {
@@ -304,11 +334,12 @@ export class CommitTrain {
     if (group.settled === group.commands.length) group.resolve(group.exceptions);
   }
 
-  /** Nothing of the departure was kept: submitters are told so, ends are tried again. */
+  /** Submitters are told, ends are tried again; whether anything was kept is for the drift check to find out. */
   #fail(load: Load, error: unknown): void {
     this.#underWay -= 1;
     if (load.lanes.length > 0) this.#claimsUnderWay = false;
-    const { logger, clock } = this.#options;
+    const { logger, drift } = this.#options;
+    drift.noteFailure(error);
     const failure = toAppError(error);
     logger.error('A departure of the commit train failed', { error, metadata: { ended: load.ended.length } });
     for (const [index, seat] of load.seats.entries()) {
@@ -318,8 +349,12 @@ export class CommitTrain {
     }
     this.#ended = [...this.#again(load, error), ...this.#ended];
     if (load.departure.promote) this.expectDue(load.departure.now);
+    this.#pause();
+  }
+
+  #pause(): void {
     this.#held = true;
-    clock.schedule(RETRY_MS, () => {
+    this.#options.clock.schedule(RETRY_MS, () => {
       this.#held = false;
       this.kick();
     });
@@ -327,11 +362,11 @@ export class CommitTrain {
 
   /** The ends to try again. Their slots are free already; no claim can come before them, so no limit is broken. */
   #again(load: Load, error: unknown): EndEntry[] {
-    const ends = load.ended.map((entry) => ({ ...entry, lane: undefined }));
+    const ends = load.ended.map((entry) => ({ ...entry, lane: undefined, isResent: true }));
     if (error instanceof AppError) return ends;
     // The store works, so one of these cannot be stored: they go one by one until it is found.
     if (ends.length > 1 || load.seats.length > 0) this.#singly = ends.length;
-    else return ends.flatMap((entry) => (isPlain(entry) ? [] : [plain(entry, error)]));
+    else return ends.flatMap((entry) => (isUnstorableEnd(entry) ? [] : [unstorableEnd(entry, error)]));
     return ends;
   }
 
@@ -347,45 +382,4 @@ export class CommitTrain {
       this.kick();
     });
   }
-}
-
-interface Seat {
-  readonly group: Group;
-  readonly index: number;
-  /** The lane of a command that is due; undefined for others and for types that cannot run here. */
-  readonly lane: Lane | undefined;
-  readonly hasSlot: boolean;
-}
-
-interface Load {
-  readonly departure: Departure;
-  readonly ended: readonly EndEntry[];
-  readonly seats: readonly Seat[];
-  readonly lanes: readonly Lane[];
-}
-
-/** The end of an attempt whose own could not be stored: a failure that says so. */
-function plain(entry: EndEntry, error: unknown): EndEntry {
-  const stored = storedError('PROCESSING_ERROR', `The outcome could not be stored: ${messageOf(error).slice(0, 200)}`);
-  return {
-    ...entry,
-    ended: {
-      ...entry.ended,
-      outcome: 'failed',
-      status: 'FAILURE',
-      deadLettered: 1,
-      result: null,
-      error: JSON.stringify(stored),
-      errorCode: stored.code,
-      follower: null,
-    },
-  };
-}
-
-function isPlain({ ended }: EndEntry): boolean {
-  return ended.result === null && ended.error?.includes('The outcome could not be stored') === true;
-}
-
-function isDue({ dueAt, expiresAt }: NewCommand, now: number): boolean {
-  return dueAt <= now && (expiresAt === null || expiresAt > now);
 }

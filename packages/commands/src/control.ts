@@ -1,4 +1,4 @@
-import type { Store } from '@millrace/engines/store';
+import type { Procedure, Store } from '@millrace/engines/store';
 import type { Clock } from '@millrace/kit';
 import type { CommandRow } from './command.ts';
 import type { RedriveFilter } from './commands.ts';
@@ -18,6 +18,8 @@ export interface ControlOptions {
   readonly clock: Clock;
   /** Told of every act that is durable. */
   readonly onDone: (result: ControlResult, at: number) => void;
+  /** Told of every write that failed: it may have been done all the same. */
+  readonly onFailed: (error: unknown) => void;
 }
 
 /** What operators do to commands: cancel, retry, redrive, remove, pause. */
@@ -31,7 +33,7 @@ export class Control {
   /** @throws COMMAND_NOT_FOUND, COMMAND_ALREADY_ENDED */
   async cancel(taskId: string): Promise<CommandRow> {
     const now = this.#options.clock.now();
-    const result = await this.#options.store.write(cancelCommand, { now, taskId });
+    const result = await this.#write(cancelCommand, { now, taskId });
     const row = only(result, taskId);
     if (result.changed === 0) throw commandsError('COMMAND_ALREADY_ENDED', { details: { taskId, status: row.status } });
     this.#options.onDone(result, now);
@@ -41,7 +43,7 @@ export class Control {
   /** @throws COMMAND_NOT_FOUND, COMMAND_NOT_RETRYABLE */
   async retry(taskId: string): Promise<void> {
     const now = this.#options.clock.now();
-    const result = await this.#options.store.write(retryCommand, { now, taskId });
+    const result = await this.#write(retryCommand, { now, taskId });
     const row = only(result, taskId);
     if (result.changed === 0) throw commandsError('COMMAND_NOT_RETRYABLE', { details: { taskId, status: row.status } });
     this.#options.onDone(result, now);
@@ -50,7 +52,7 @@ export class Control {
   /** @throws COMMAND_NOT_FOUND, COMMAND_NOT_ENDED */
   async remove(taskId: string): Promise<void> {
     const now = this.#options.clock.now();
-    const result = await this.#options.store.write(removeCommand, { now, taskId });
+    const result = await this.#write(removeCommand, { now, taskId });
     const row = only(result, taskId);
     if (result.changed === 0) throw commandsError('COMMAND_NOT_ENDED', { details: { taskId, status: row.status } });
     this.#options.onDone(result, now);
@@ -58,7 +60,7 @@ export class Control {
 
   async redrive(filter: RedriveFilter): Promise<number> {
     const now = this.#options.clock.now();
-    const result = await this.#options.store.write(redriveDeadLetters, {
+    const result = await this.#write(redriveDeadLetters, {
       now,
       taskType: filter.taskType ?? null,
       errorCode: filter.errorCode ?? null,
@@ -72,7 +74,16 @@ export class Control {
 
   async setPaused(taskType: string, paused: boolean): Promise<void> {
     const pausedAt = paused ? this.#options.clock.now() : null;
-    await this.#options.store.write(setTypePaused, { taskType, pausedAt });
+    await this.#write(setTypePaused, { taskType, pausedAt });
+  }
+
+  async #write<TArgs, TResult>(procedure: Procedure<TArgs, TResult>, args: TArgs): Promise<TResult> {
+    try {
+      return await this.#options.store.write(procedure, args);
+    } catch (error) {
+      this.#options.onFailed(error);
+      throw error;
+    }
   }
 }
 

@@ -79,6 +79,12 @@ export class Executor {
     else this.#dropQueued(taskId);
   }
 
+  /** What handlers work on or wait to work on. */
+  leases(): (readonly [id: number, lease: number])[] {
+    const running = [...this.#running].map(({ command }) => command);
+    return [...running, ...this.#queue.slice(this.#queueHead)].map(({ id, lease }) => [id, lease] as const);
+  }
+
   /** Gives back what has not begun. */
   returnUnstarted(): void {
     const waiting = this.#queue.slice(this.#queueHead);

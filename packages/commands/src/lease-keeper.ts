@@ -18,6 +18,8 @@ export interface LeaseKeeperOptions {
   /** Leases hold (again): claiming may go on. */
   readonly onHeld: () => void;
   readonly onRescued: (rescued: Rescued) => void;
+  /** A heartbeat did not get through, or its answer did not. */
+  readonly onFailed: (error: unknown) => void;
 }
 
 const POISON = storedError(
@@ -119,6 +121,7 @@ export class LeaseKeeper {
       else this.#hold(sentAt);
       if (!this.#options.alone) await this.rescue();
     } catch (error) {
+      this.#options.onFailed(error);
       logger.error('A heartbeat did not get through', { error, metadata: { reason: messageOf(error) } });
     }
     this.#next();

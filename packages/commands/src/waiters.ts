@@ -1,4 +1,5 @@
-import type { CommandOutcome } from '@millrace/kit';
+import type { Clock, CommandOutcome } from '@millrace/kit';
+import type { WaitOptions } from './commands.ts';
 import { commandsError } from './errors.ts';
 
 type Wake = (outcome: CommandOutcome) => void;
@@ -53,5 +54,22 @@ export class Waiters {
     known.splice(index, 1);
     this.#count -= 1;
     if (known.length === 0) this.#byTaskId.delete(taskId);
+  }
+}
+
+/** Resolves to `undefined` when the wait is over. */
+export async function outcomeWithin(
+  clock: Clock,
+  { promise, resolve }: PromiseWithResolvers<CommandOutcome | undefined>,
+  { waitMs, signal }: WaitOptions,
+): Promise<CommandOutcome | undefined> {
+  const timer = clock.schedule(waitMs, () => resolve(undefined));
+  const onAbort = () => resolve(undefined);
+  signal?.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await promise;
+  } finally {
+    timer.cancel();
+    signal?.removeEventListener('abort', onAbort);
   }
 }

@@ -1,7 +1,7 @@
 import { defineProcedure, type SqlConnection } from '@millrace/engines/store';
 import { type CommandRow, CRASHES_MAX, orderAtOf } from '../command.ts';
 import { Rollups } from './add-rollups.ts';
-import { type DepthChange, DepthCount } from './depth-count.ts';
+import { type DepthChange, DepthCount, readDepths } from './depth-count.ts';
 import { nextDueAt } from './promote-due.ts';
 import { addEvent, type EventBatch, recordEvents } from './record-events.ts';
 
@@ -32,16 +32,10 @@ export const openRoom = defineProcedure<{ now: number; name: string; leaseUntil:
       leaseUntil,
     );
     const last = db.get<{ id: number }>('SELECT coalesce(max(id), 0) AS id FROM commands');
-    const counts = db.all<{ task_type: string; ready: number; waiting: number }>(
-      `SELECT task_type, sum(ready = 1) AS ready, sum(ready = 0) AS waiting FROM (
-         SELECT task_type, ready FROM commands INDEXED BY commands_claimable WHERE ready = 1
-         UNION ALL SELECT task_type, ready FROM commands INDEXED BY commands_waiting WHERE ready = 0)
-       GROUP BY task_type`,
-    );
     return {
       worker: registered?.worker ?? 0,
       lastId: last?.id ?? 0,
-      depth: counts.map((row) => [row.task_type, row.ready, row.waiting] as const),
+      depth: readDepths(db),
       nextDueAt: nextDueAt(db),
       pausedTypes: db
         .all<{ task_type: string }>('SELECT task_type FROM command_types WHERE paused_at IS NOT NULL')
@@ -68,7 +62,7 @@ export const renewLease = defineProcedure<{ worker: number; leaseUntil: number }
     db.run('UPDATE command_workers SET lease_until = ? WHERE worker = ?', leaseUntil, worker) === 1,
 });
 
-/** Signs a process off; it must hold no leases any more. */
+/** Signs a process off; what it should hold all the same is free for the next rescue, as it has no row any more. */
 export const closeWorker = defineProcedure<{ worker: number }, void>({
   name: 'commands.closeWorker',
   sqlite(db, { worker }) {
@@ -90,12 +84,19 @@ export interface Rescued {
   readonly count: number;
   readonly poisoned: readonly { readonly taskId: string; readonly taskType: string }[];
   readonly more: boolean;
+  /** Dead processes of which nothing is left. */
+  readonly workers: number;
   readonly depth: readonly DepthChange[];
   readonly seq: number;
   readonly events: EventBatch;
 }
 
 const DEAD_WORKERS = 'SELECT worker FROM command_workers WHERE worker <> ? AND (lease_until <= ? OR ? = 1)';
+
+/* A loose index scan: one step per holder. A claim may reach the store after its process was taken over and signed off. */
+const NEXT_HOLDER = `
+  SELECT lease_owner AS holder FROM commands WHERE lease_owner > ? ORDER BY lease_owner LIMIT 1`;
+const IS_REGISTERED = 'SELECT 1 FROM command_workers WHERE worker = ?';
 const LEASED = `
   SELECT * FROM commands WHERE lease_owner = ? ORDER BY id LIMIT ${RESCUE_MAX}`;
 
@@ -109,12 +110,8 @@ export const rescueLeases = defineProcedure<RescueArgs, Rescued>({
     const poisoned: { taskId: string; taskType: string }[] = [];
     let count = 0;
     let more = false;
-    for (const { worker: owner } of db.all<{ worker: number }>(
-      DEAD_WORKERS,
-      args.worker,
-      args.now,
-      args.alone ? 1 : 0,
-    )) {
+    let workers = 0;
+    for (const owner of deadHolders(db, args)) {
       const rows = db.all<CommandRow>(LEASED, owner);
       for (const row of rows) {
         if (row.crashes + 1 >= CRASHES_MAX) {
@@ -130,12 +127,27 @@ export const rescueLeases = defineProcedure<RescueArgs, Rescued>({
       }
       count += rows.length;
       if (rows.length === RESCUE_MAX) more = true;
-      else db.run('DELETE FROM command_workers WHERE worker = ?', owner);
+      else {
+        db.run('DELETE FROM command_workers WHERE worker = ?', owner);
+        workers += 1;
+      }
     }
     rollups.write(db);
-    return { count, poisoned, more, depth: depth.changes(), seq: recordEvents(db, args.now, events), events };
+    return { count, poisoned, more, workers, depth: depth.changes(), seq: recordEvents(db, args.now, events), events };
   },
 });
+
+/** Processes whose leases are over: their row says so, or they have none. */
+function deadHolders(db: SqlConnection, { worker, now, alone }: RescueArgs): number[] {
+  const dead = db.all<{ worker: number }>(DEAD_WORKERS, worker, now, alone ? 1 : 0).map((row) => row.worker);
+  let next = db.get<{ holder: number }>(NEXT_HOLDER, 0);
+  while (next !== undefined) {
+    const { holder } = next;
+    if (holder !== worker && db.get(IS_REGISTERED, holder) === undefined) dead.push(holder);
+    next = db.get<{ holder: number }>(NEXT_HOLDER, holder);
+  }
+  return dead;
+}
 
 const TAKE_OVER = `
   UPDATE commands SET status = 'RETRYING', ready = 1, lease_owner = NULL, crashes = crashes + 1, due_at = ?,
