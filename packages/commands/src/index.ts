@@ -7,7 +7,12 @@ export { type CommandMetrics, createCommandMetrics, type MetricSources } from '.
 export { COMMAND_METRICS, type CommandMetricName, type MetricSpec } from './metrics-catalog.ts';
 export { type CommandsObserver, type ShedReason, silentObserver } from './observer.ts';
 export type { CommandsOptions } from './options.ts';
+export { type RetentionLimits, retentionDefaults } from './retention.ts';
 export { type CommandRoutesOptions, registerCommandRoutes, registerCommandSocket } from './routes.ts';
+export * from './schedules/schedule.ts';
+export { registerScheduleRoutes } from './schedules/schedule-routes.ts';
+export { createSchedules, type Schedules, type SchedulesOptions } from './schedules/schedules.ts';
 export { commandsSchema } from './schema.ts';
 export { createTestCommands, type TestCommands, type TestCommandsOptions, testDefaults } from './test-mode.ts';
 export { activeTrace, parseTraceparent, runInTrace } from './trace.ts';
+export { signWebhook } from './webhook-signature.ts';

@@ -12,6 +12,9 @@ import { newCommand, parseSubmission, type Submission } from './submission.ts';
 /** Items of one batch. */
 export const BATCH_ITEMS_MAX = 10_000;
 
+/** Types of the house itself begin so. */
+const OWN_TYPES = 'millrace.';
+
 export interface IntakeOptions {
   readonly clock: Clock;
   readonly lanes: Lanes;
@@ -61,7 +64,8 @@ export class Intake {
     await this.#prepare(input as SubmitInput, null);
   }
 
-  async submitMany(inputs: readonly unknown[]): Promise<readonly BatchItem[]> {
+  /** @param isOwn true for commands of the room itself, whose types callers may not submit */
+  async submitMany(inputs: readonly unknown[], isOwn = false): Promise<readonly BatchItem[]> {
     if (inputs.length > BATCH_ITEMS_MAX) {
       throw invalid('', `A batch has at most ${BATCH_ITEMS_MAX} commands, not ${inputs.length}. Send several.`);
     }
@@ -70,7 +74,7 @@ export class Intake {
     const places: number[] = [];
     for (let index = 0; index < inputs.length; index++) {
       try {
-        const prepared = this.#prepare(inputs[index] as SubmitInput, null);
+        const prepared = this.#prepare(inputs[index] as SubmitInput, null, isOwn);
         const command = prepared instanceof Promise ? await prepared : prepared;
         this.#options.admission.admit(command);
         commands.push(command);
@@ -90,11 +94,13 @@ export class Intake {
     return items;
   }
 
-  #prepare(input: SubmitInput, trace: string | null): NewCommand | Promise<NewCommand> {
+  #prepare(input: SubmitInput, trace: string | null, isOwn = false): NewCommand | Promise<NewCommand> {
     const now = this.#options.clock.now();
     const submission = parseSubmission(input, now);
     const lane = this.#options.lanes.get(submission.taskType);
-    if (lane === undefined) throw this.#unknownType(submission.taskType);
+    if (lane === undefined || (!isOwn && submission.taskType.startsWith(OWN_TYPES))) {
+      throw this.#unknownType(submission.taskType);
+    }
     if (submission.callbackUrl !== null) this.#options.checkCallback(submission.callbackUrl);
     const checked = lane.type.checkPayload?.(submission.payload);
     if (checked instanceof Promise) {
@@ -119,7 +125,7 @@ export class Intake {
   }
 
   #unknownType(taskType: string): AppError {
-    const names = this.#options.lanes.names();
+    const names = this.#options.lanes.names().filter((name) => !name.startsWith(OWN_TYPES));
     const suggestion = names.length === 0 ? 'None is registered.' : `Registered are ${names.slice(0, 20).join(', ')}.`;
     return commandsError('UNKNOWN_TASK_TYPE', { details: { pointer: '/taskType', taskType, suggestion } });
   }

@@ -2,6 +2,7 @@ import type { Store } from '@millrace/engines/store';
 import { type Clock, type CommandDefinition, type Logger, type Random, silentLogger, systemClock } from '@millrace/kit';
 import type { ThreadRunner } from './command-runner.ts';
 import { type CommandsObserver, silentObserver } from './observer.ts';
+import type { RetentionLimits } from './retention.ts';
 
 export interface CommandsOptions {
   readonly store: Store;
@@ -38,13 +39,25 @@ export interface CommandsOptions {
   readonly cpuThreadMemoryMib?: number | undefined;
   /** Where `cpu: true` types run. Default: a pool of worker threads, made at their first command. */
   readonly threads?: ThreadRunner;
+  /** Signs webhooks (`whsec_` and base64, or any text). Default: none, they go unsigned. */
+  readonly webhookSecret?: string | undefined;
+  /** Private hosts, addresses and CIDR blocks that `callbackUrl` may lead to. Default: none. */
+  readonly allowPrivateCallbacks?: readonly string[] | undefined;
+  /** How long ended commands are kept; `false`: for ever, and the disk is not watched. Default: `retentionDefaults`. */
+  readonly retention?: Partial<RetentionLimits> | false | undefined;
   /** Told what happens, for metrics; see `createCommandMetrics`. Default: nobody. */
   readonly observer?: CommandsObserver;
 }
 
-type ThreadOption = 'threads' | 'cpuThreads' | 'cpuThreadMemoryMib';
+type OpenOption =
+  | 'threads'
+  | 'cpuThreads'
+  | 'cpuThreadMemoryMib'
+  | 'webhookSecret'
+  | 'allowPrivateCallbacks'
+  | 'retention';
 
-export type ResolvedOptions = Required<Omit<CommandsOptions, ThreadOption>> & Pick<CommandsOptions, ThreadOption>;
+export type ResolvedOptions = Required<Omit<CommandsOptions, OpenOption>> & Pick<CommandsOptions, OpenOption>;
 
 const MEBI = 1024 * 1024;
 

@@ -136,6 +136,7 @@ export function deleteCommands(db: SqlConnection, ids: readonly number[]): void 
     db.run('DELETE FROM command_results WHERE command_id = ?', id);
     db.run('DELETE FROM command_attempts WHERE command_id = ?', id);
     db.run('DELETE FROM command_steps WHERE command_id = ?', id);
+    db.run('DELETE FROM command_callbacks WHERE command_id = ?', id);
     db.run('DELETE FROM commands WHERE id = ?', id);
   }
 }

@@ -37,6 +37,9 @@ const INSERT = `
 const INSERT_PAYLOAD = `
   INSERT INTO command_payloads (command_id, payload, metadata, callback_url, trace) VALUES (?, ?, ?, ?, ?)`;
 
+/* A statement of its own: most commands have none. Their end is noted by a trigger. */
+const MARK_CALLBACK = 'UPDATE commands SET callback = 1 WHERE id = ?';
+
 const FIND_DUPLICATE = `
   SELECT c.*, p.payload AS payload, p.metadata AS metadata
   FROM commands c LEFT JOIN command_payloads p ON p.command_id = c.id WHERE c.task_id = ?`;
@@ -80,6 +83,7 @@ export function insertCommand(db: SqlConnection, { command, claim }: Arrival, to
   const { payload, metadata, callbackUrl, trace } = command;
   if (payload !== null || metadata !== null || callbackUrl !== null || trace !== null) {
     db.run(INSERT_PAYLOAD, command.id, payload, metadata, callbackUrl, trace);
+    if (callbackUrl !== null) db.run(MARK_CALLBACK, command.id);
   }
   if (!claim) to.depth.add(command.taskType, due ? 1 : 0, due ? 0 : 1);
   return true;
