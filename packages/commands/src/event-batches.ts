@@ -32,7 +32,9 @@ interface Pending extends ListedEvent {
   readonly seq: number;
   readonly index: number;
   readonly isLast: boolean;
-  readonly at: number;
+  /** Ms since the epoch, and the same as ISO 8601. */
+  readonly atMs: number;
+  readonly at: string;
 }
 
 export interface Chunk {
@@ -132,14 +134,15 @@ export class BatchReader {
   ): Promise<Map<Pending, EndRow>> {
     const asked = chunk.filter(({ kind }) => isAsked(kind));
     if (asked.length === 0) return new Map();
-    const keys = JSON.stringify(asked.map(({ id, attempt, at }) => [id, attempt, at]));
+    const keys = JSON.stringify(asked.map(({ id, attempt, atMs }) => [id, attempt, atMs]));
     const rows = await this.#store.query<EndRow>(sql, keys);
     // The rows of one place come in order: the last one stays.
     return new Map(rows.map((row) => [asked[row.place] as Pending, row]));
   }
 }
 
-function pendingOf({ seq, at, events }: BatchRow): Pending[] {
+function pendingOf({ seq, at: atMs, events }: BatchRow): Pending[] {
   const listed = listEvents(JSON.parse(events) as EventBatch);
-  return listed.map((event, index) => ({ ...event, seq, index, at, isLast: index === listed.length - 1 }));
+  const at = new Date(atMs).toISOString();
+  return listed.map((event, index) => ({ ...event, seq, index, atMs, at, isLast: index === listed.length - 1 }));
 }

@@ -30,6 +30,7 @@ export function describeDeparture(
     for (const command of claimed.commands) names.set(command.id, command);
     for (const { id, taskId } of claimed.expired) names.set(id, { taskId, taskType });
   }
+  const at = new Date(departure.now).toISOString();
   return listEvents(arrived.events).flatMap(({ kind, id: commandId, attempt }, index) => {
     const name = names.get(commandId);
     if (name === undefined) return [];
@@ -37,7 +38,6 @@ export function describeDeparture(
     const isFailure = kind === 'retrying' || kind === 'failed' || kind === 'partial';
     const end = isFailure ? ends.get(commandId) : undefined;
     const id = batchEventId(arrived.seq, index);
-    const at = departure.now;
     return [stateEvent({ id, kind, taskId, taskType, attempt, at, error: end?.error, nextAt: end?.dueAt })];
   });
 }

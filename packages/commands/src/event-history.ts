@@ -65,7 +65,8 @@ export function historyOf(rows: readonly [HistoryRow, ...HistoryRow[]]): History
     const { taskId, taskType } = row;
     const add = (place: number, kind: StoredEventKind, number: number, at: number, more: object = {}) => {
       const ordinal = slot * PLACES + place;
-      const event = stateEvent({ id: String(ordinal), kind, taskId, taskType, attempt: number, at, ...more });
+      const parts = { kind, taskId, taskType, attempt: number, at: new Date(at).toISOString() };
+      const event = stateEvent({ id: String(ordinal), ...parts, ...more });
       events.push({ ordinal, run: attempt.run, isEnd: place === PLACES, event });
     };
     if (attempt.run > run) {

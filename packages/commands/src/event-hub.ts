@@ -1,6 +1,7 @@
 import type { Clock, CommandEvent, Timer } from '@millrace/kit';
 import type { LeasedCommand } from './command.ts';
 import { commandsError } from './errors.ts';
+import { countEvents } from './event-message.ts';
 import { type ProgressEntry, ProgressRings } from './event-progress.ts';
 import { CommandSubscription, LIVE_EVENTS_MAX, StreamSubscription } from './event-subscription.ts';
 import type { EventBatch, StoredEventKind } from './sql/record-events.ts';
@@ -106,12 +107,15 @@ export class EventHub {
   /**
    * Announces the events of a commit. While nobody listens it costs nothing.
    *
-   * @param describe their words, asked for only when somebody listens to all commands; without it they are read back
+   * @param describe their words, asked for only when somebody who listens to all commands has room; else they are read back
    */
   publish(seq: number, batch: EventBatch, describe?: () => readonly CommandEvent[]): void {
     if (this.#commandCount > 0 || this.#rings.size > 0) this.#wakeCommands(batch);
     if (this.#streams.size === 0 || seq === 0) return;
-    const events = describe?.();
+    const count = countEvents(batch);
+    const events = this.#streams.values().some((subscription) => subscription.hasRoom(count))
+      ? describe?.()
+      : undefined;
     if (events !== undefined) this.#described += 1;
     for (const subscription of this.#streams) subscription.announce(seq, events);
   }

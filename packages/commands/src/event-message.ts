@@ -24,8 +24,8 @@ export interface EventParts {
   readonly taskId: string;
   readonly taskType: string;
   readonly attempt: number;
-  /** Ms since the epoch. */
-  readonly at: number;
+  /** ISO 8601 instant: one text serves all events of a commit. */
+  readonly at: string;
   /** A JSON text. */
   readonly error?: string | null | undefined;
   /** Ms since the epoch; of `retrying` only. */
@@ -34,7 +34,7 @@ export interface EventParts {
 
 /** The public shape of a state event. */
 export function stateEvent({ id, kind, taskId, taskType, attempt, at, error, nextAt }: EventParts): CommandEvent {
-  const event = { id, ...EVENT_KINDS[kind], taskId, taskType, attempt, at: new Date(at).toISOString() };
+  const event = { id, ...EVENT_KINDS[kind], taskId, taskType, attempt, at };
   const hasError = error !== null && error !== undefined;
   const hasNext = kind === 'retrying' && nextAt !== null && nextAt !== undefined;
   if (!hasError && !hasNext) return event;

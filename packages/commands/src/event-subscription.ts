@@ -57,7 +57,7 @@ type Live =
 export class StreamSubscription {
   readonly bell = new EventBell();
   readonly #limit: number;
-  #queue: Live[] = [];
+  readonly #queue: Live[] = [];
   #queued = 0;
   closed = false;
   /** The first batch that was announced to this subscriber; `Infinity` before. */
@@ -71,17 +71,22 @@ export class StreamSubscription {
     this.#limit = limit;
   }
 
-  /** @param events undefined when they are to be read from the store */
+  /** Whether so many events more may wait in memory. */
+  hasRoom(count: number): boolean {
+    return this.#queued + count <= this.#limit;
+  }
+
+  /** @param events undefined when they are to be read from the store, as they are when they have no room */
   announce(seq: number, events: readonly CommandEvent[] | undefined): void {
     this.first = Math.min(this.first, seq);
     this.newest = Math.max(this.newest, seq);
-    if (events !== undefined) this.#enqueue({ seq, events });
+    if (events !== undefined && this.hasRoom(events.length)) this.#enqueue({ seq, events });
     this.bell.ring();
   }
 
   addProgress(event: CommandEvent): void {
     // Progress is what may be missed: it never pushes state events out of memory.
-    if (this.#queued >= this.#limit) return;
+    if (!this.hasRoom(1)) return;
     this.#enqueue({ seq: undefined, events: [event] });
     this.bell.ring();
   }
@@ -111,11 +116,6 @@ export class StreamSubscription {
   }
 
   #enqueue(live: Live): void {
-    if (this.#queued + live.events.length > this.#limit) {
-      this.#queue = [];
-      this.#queued = 0;
-      if (live.events.length > this.#limit) return;
-    }
     this.#queue.push(live);
     this.#queued += live.events.length;
   }

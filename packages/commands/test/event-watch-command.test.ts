@@ -115,6 +115,38 @@ describe('the events of one command', () => {
     assert.deepEqual(kinds(await live), ['queued 0', 'expired 0']);
   });
 
+  it('tells that a command expired while it waited for its next attempt', async () => {
+    const clock = new VirtualClock();
+    await using env = await startEvents('memory', { clock, random: () => 0.9 });
+    const expiresAt = new Date(clock.now() + 1_000).toISOString();
+    const stream = first(4, env.room.watch(undefined));
+    await env.room.submit({ taskId: 'a', taskType: 'flaky', expiresAt });
+    await env.room.pauseType('flaky');
+    const live = all(env.room.watch('a'));
+    await first(3, env.room.watch('a'));
+    clock.advance(1_001);
+    await env.room.resumeType('flaky');
+    assert.deepEqual(kinds(await live), ['queued 0', 'started 1', 'retrying 1', 'expired 1']);
+    assert.deepEqual(kinds(await stream), kinds(await live));
+  });
+
+  it('tells subscribers of another process that a dead one was taken over', async () => {
+    await using env = await startEvents('memory', { clock: new VirtualClock(), alone: false });
+    await env.room.submit({ taskId: 'a', taskType: 'gated' });
+    const clock = new VirtualClock();
+    const room = await env.reopen({ clock });
+    const live = all(room.watch('a'));
+    const stream = first(2, room.watch(undefined));
+    await eventually(() => assert.equal(room.eventStats().commandSubscribers, 1));
+    await eventually(async () => {
+      clock.advance(1_000);
+      assert.equal((await room.get('a')).attempts, 2);
+    });
+    env.open();
+    assert.deepEqual(kinds(await live), ['queued 0', 'started 1', 'retrying 1', 'started 2', 'succeeded 2']);
+    assert.deepEqual(kinds(await stream), ['retrying 1', 'started 2']);
+  });
+
   it('gives late subscribers what the running attempt has reported, before its end', async () => {
     await using env = await startEvents('memory');
     await env.room.submit({ taskId: 'a', taskType: 'telling', payload: {} });
