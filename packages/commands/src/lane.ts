@@ -165,7 +165,7 @@ export class Lane {
   }
 
   /** What may be claimed now; `undefined` when nothing. */
-  claimRequest(now: number, monotonic: number, suspects: boolean): ClaimRequest | undefined {
+  claimRequest(now: number, monotonic: number): ClaimRequest | undefined {
     if (this.paused || this.depth === 0) return undefined;
     const free = Math.min(this.#leaseMax - this.leased, this.#window?.available(monotonic) ?? Number.POSITIVE_INFINITY);
     if (free <= 0) return undefined;
@@ -179,7 +179,14 @@ export class Lane {
       const left = this.#roomLeft(state, now, monotonic);
       if (left < perKey) room.push([key, left]);
     }
-    return { taskType: this.type.name, limit: Math.min(free, this.depth), perKey, room, after: this.after, suspects };
+    return {
+      taskType: this.type.name,
+      limit: Math.min(free, this.depth),
+      perKey,
+      room,
+      after: this.after,
+      suspects: false,
+    };
   }
 
   /** In how many ms waiting for a rate or a pause alone could be over; `undefined` when neither holds anything up. */
