@@ -1,5 +1,6 @@
 import type { CommandContext, CommandOutcome, Logger, SubmitInput } from '@millrace/kit';
 import type { LeasedCommand } from './command.ts';
+import type { ParkedSlot } from './parked-slot.ts';
 
 /** What handlers reach through their context; the room supplies it. */
 export interface ContextServices {
@@ -13,8 +14,8 @@ export interface ContextServices {
     signal: AbortSignal,
   ) => Promise<readonly CommandOutcome[]>;
   readonly step: (parent: LeasedCommand, name: string, run: (idempotencyKey: string) => unknown) => Promise<unknown>;
-  /** Gives the command's slot to others; the answer takes it back. */
-  readonly park: (command: LeasedCommand) => () => Promise<void>;
+  /** Gives the command's slot to others until it is taken back. */
+  readonly park: (command: LeasedCommand) => ParkedSlot | undefined;
 }
 
 /** What one attempt's handler may use. Built for every attempt, so nothing costs before it is used. */
@@ -30,7 +31,9 @@ export class AttemptContext implements CommandContext {
   #heldAt: number | undefined;
   #holds = 0;
   #waits = 0;
-  #resume: (() => Promise<void>) | undefined;
+  #parked: ParkedSlot | undefined;
+  /** Steps that run now: one that is asked for twice at once is run once. */
+  #steps: Map<string, Promise<unknown>> | undefined;
   #closed = false;
 
   constructor(command: LeasedCommand, services: ContextServices) {
@@ -83,8 +86,13 @@ export class AttemptContext implements CommandContext {
     name: string,
     fn: (step: { readonly idempotencyKey: string; readonly signal: AbortSignal }) => TResult | Promise<TResult>,
   ): Promise<TResult> {
+    const underWay = this.#steps?.get(name);
+    if (underWay !== undefined) return underWay as Promise<TResult>;
     const run = (idempotencyKey: string) => fn({ idempotencyKey, signal: this.signal });
-    return this.#services.step(this.#command, name, run) as Promise<TResult>;
+    this.#steps ??= new Map();
+    const done = this.#services.step(this.#command, name, run).finally(() => this.#steps?.delete(name));
+    this.#steps.set(name, done);
+    return done as Promise<TResult>;
   }
 
   /** Time that is not the handler's own, in ms: spent waiting for children or for a thread. */
@@ -104,6 +112,11 @@ export class AttemptContext implements CommandContext {
     };
   }
 
+  /** Whether it waits for children now and has given its slot away. */
+  get isParked(): boolean {
+    return this.#waits > 0;
+  }
+
   /** Tells the handler to stop. */
   abort(reason: string): void {
     this.#abortReason = new DOMException(reason, 'AbortError');
@@ -113,16 +126,17 @@ export class AttemptContext implements CommandContext {
   /** The attempt is over: what the handler still reports is dropped. */
   close(): void {
     this.#closed = true;
+    this.#parked?.close();
   }
 
   /** Gives the slot away with the first wait and takes it back after the last of those that overlap. */
   #enterWait(): () => Promise<void> {
     this.#waits += 1;
-    if (this.#waits === 1) this.#resume = this.#services.park(this.#command);
+    if (this.#waits === 1 && !this.#closed) this.#parked = this.#services.park(this.#command);
     const goOn = this.holdDeadline();
     return async () => {
       this.#waits -= 1;
-      if (this.#waits === 0) await this.#resume?.();
+      if (this.#waits === 0 && !this.#closed) await this.#parked?.takeBack();
       goOn();
     };
   }

@@ -120,6 +120,7 @@ class CommandRoom implements Commands {
       ...{ drift: this.#drift, itemsMax: options.departureItemsMax },
       worker: () => this.#keeper.worker,
       holdsLeases: () => this.#keeper.isValid(),
+      hasSuspect: () => this.#executor.hasSuspect(),
       listener: {
         onLeased: (commands) => this.#executor.start(commands),
         onEnded: (entry, counted) => this.#onEnded(entry, counted),

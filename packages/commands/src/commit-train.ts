@@ -53,6 +53,8 @@ export interface CommitTrainOptions {
   readonly itemsMax: number;
   /** Whether this process claims and runs. */
   readonly work: boolean;
+  /** Whether a suspect is at work: then no other is claimed. */
+  readonly hasSuspect: () => boolean;
   /** Whether the leases of this process hold; asked before every departure. */
   readonly holdsLeases: () => boolean;
 }
@@ -266,8 +268,7 @@ export class CommitTrain {
     if (claims.length === 0) return claims;
     const share = Math.max(1, Math.floor(itemsMax / claims.length));
     // One suspect at a time in the whole process; the types take turns at claiming it.
-    const noSuspects = [...lanes.all()].every((lane) => lane.suspects === 0);
-    const turn = noSuspects ? this.#turn++ % claims.length : -1;
+    const turn = this.#options.hasSuspect() ? -1 : this.#turn++ % claims.length;
     return claims.map(({ lane, request }, index) => ({
       lane,
       request: { ...request, limit: Math.min(request.limit, share), suspects: index === turn },
@@ -289,7 +290,8 @@ export class CommitTrain {
     for (const [index, claimed] of arrived.claims.entries()) {
       const lane = load.lanes[index] as Lane;
       lane.after = claimed.after;
-      lane.blocked = claimed.commands.length === 0;
+      // Suspects that were left wait for their type's turn, or until the one at work has ended.
+      lane.blocked = claimed.commands.length === 0 && !(claimed.leftSuspects && !this.#options.hasSuspect());
       for (const command of claimed.commands) {
         lane.take(command.concurrencyKey, monotonic);
         leased.push(command);

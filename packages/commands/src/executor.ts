@@ -53,6 +53,8 @@ export class Executor {
   #queueHead = 0;
   #pumping = false;
   #idle: (() => void)[] = [];
+  /** Suspects among the leased. */
+  #suspects = 0;
 
   constructor(options: ExecutorOptions) {
     this.#options = options;
@@ -68,7 +70,10 @@ export class Executor {
 
   start(commands: readonly LeasedCommand[]): void {
     if (commands.length === 0) return;
-    for (const command of commands) this.#queue.push(command);
+    for (const command of commands) {
+      this.#queue.push(command);
+      if (isSuspect(command)) this.#suspects += 1;
+    }
     this.#pump();
   }
 
@@ -83,6 +88,13 @@ export class Executor {
   leases(): (readonly [id: number, lease: number])[] {
     const running = [...this.#running].map(({ command }) => command);
     return [...running, ...this.#queue.slice(this.#queueHead)].map(({ id, lease }) => [id, lease] as const);
+  }
+
+  /** Whether a suspect works or waits to; one that waits for its children does not count, it might wait for another. */
+  hasSuspect(): boolean {
+    if (this.#suspects === 0) return false;
+    const parked = [...this.#running].filter(({ command, context }) => isSuspect(command) && context.isParked);
+    return this.#suspects > parked.length;
   }
 
   /** Gives back what has not begun. */
@@ -129,7 +141,7 @@ export class Executor {
       const command = this.#queue[this.#queueHead++] as LeasedCommand;
       const lane = this.#options.lanes.get(command.taskType);
       if (lane === undefined) continue;
-      if (lane.running >= lane.type.localConcurrency) held.push(command);
+      if (lane.roomToBegin <= 0) held.push(command);
       else this.#begin(command, lane);
     }
     this.#pumping = false;
@@ -155,7 +167,6 @@ export class Executor {
     observer.started(command.taskType, Math.max(0, running.startedAt - command.dueAt));
     lane.started(command.concurrencyKey, monotonic);
     lane.running += 1;
-    if (command.crashes >= SUSPECT_CRASHES) lane.suspects += 1;
     this.#running.add(running);
     this.#byTaskId.set(command.taskId, running);
     let answer: unknown;
@@ -210,7 +221,7 @@ export class Executor {
     running.context.close();
     if (this.#byTaskId.get(command.taskId) === running) this.#byTaskId.delete(command.taskId);
     lane.running -= 1;
-    if (command.crashes >= SUSPECT_CRASHES) lane.suspects -= 1;
+    this.#letGo(command);
     this.#options.observer.settled(command.taskType, this.#elapsed(running));
     if (verdict === 'cancelled') {
       lane.free(command.concurrencyKey, false);
@@ -237,6 +248,7 @@ export class Executor {
   }
 
   #endUnstarted(command: LeasedCommand): void {
+    this.#letGo(command);
     const { clock, lanes, random, resultCharactersMax } = this.#options;
     const lane = lanes.get(command.taskType);
     if (lane === undefined) return;
@@ -248,9 +260,16 @@ export class Executor {
     const index = this.#queue.findIndex((command, at) => at >= this.#queueHead && command.taskId === taskId);
     const [command] = index < 0 ? [] : this.#queue.splice(index, 1);
     if (command === undefined) return;
+    this.#letGo(command);
     const lane = this.#options.lanes.get(command.taskType);
     lane?.free(command.concurrencyKey, true);
     this.#options.freed();
+  }
+
+  #letGo(command: LeasedCommand): void {
+    if (!isSuspect(command)) return;
+    this.#suspects -= 1;
+    this.#options.lanes.unblock();
   }
 
   #elapsed(running: Running): number {
@@ -260,4 +279,8 @@ export class Executor {
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';
+}
+
+function isSuspect({ crashes }: LeasedCommand): boolean {
+  return crashes >= SUSPECT_CRASHES;
 }

@@ -9,9 +9,10 @@ import {
   Unrecoverable,
 } from '@millrace/kit';
 import type { ContextServices } from './attempt-context.ts';
-import type { LeasedCommand } from './command.ts';
+import { type LeasedCommand, SUSPECT_CRASHES } from './command.ts';
 import type { Commands } from './commands.ts';
 import type { Lanes } from './lanes.ts';
+import type { ParkedSlot } from './parked-slot.ts';
 import { READ_STEP, recordStep } from './sql/step-procedures.ts';
 import { activeTrace } from './trace.ts';
 
@@ -89,12 +90,11 @@ export class HandlerServices implements ContextServices {
     return JSON.parse(result) as unknown;
   }
 
-  park(command: LeasedCommand): () => Promise<void> {
-    const lane = this.#options.lanes.get(command.taskType);
-    if (lane === undefined) return () => Promise.resolve();
-    lane.park(command.concurrencyKey);
+  park(command: LeasedCommand): ParkedSlot | undefined {
+    const slot = this.#options.lanes.get(command.taskType)?.park(command.concurrencyKey);
+    if (command.crashes >= SUSPECT_CRASHES) this.#options.lanes.unblock();
     this.#options.freed();
-    return () => lane.unpark(command.concurrencyKey);
+    return slot;
   }
 
   async #outcome(taskId: string, signal: AbortSignal): Promise<CommandOutcome> {

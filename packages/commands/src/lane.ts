@@ -1,5 +1,6 @@
 import { type LaneLimits, SlidingWindow } from '@millrace/kit';
 import { Pace } from './pace.ts';
+import { ParkedSlot } from './parked-slot.ts';
 import type { ClaimRequest } from './sql/claim-commands.ts';
 import type { TaskType } from './task-type.ts';
 
@@ -14,6 +15,12 @@ interface KeyState {
   leased: number;
   window: SlidingWindow | undefined;
   pausedUntil: number;
+}
+
+/** A handler that has waited and wants its slot back. */
+interface Returning {
+  readonly key: string;
+  readonly resolve: () => void;
 }
 
 /**
@@ -37,14 +44,12 @@ export class Lane {
   after = '';
   /** True after a claim that found nothing to take; reset by whatever may change that. */
   blocked = false;
-  /** Suspects (see `SUSPECT_CRASHES`) among the leased. */
-  suspects = 0;
   #type: TaskType;
   #window: SlidingWindow | undefined;
   readonly #keys = new Map<string, KeyState>();
   #leaseMax: number;
   /** Handlers that have waited for their children and want a slot again. */
-  readonly #returning: { readonly key: string; readonly resolve: () => void }[] = [];
+  readonly #returning: Returning[] = [];
 
   constructor(type: TaskType) {
     this.#type = type;
@@ -107,35 +112,56 @@ export class Lane {
     if (this.#returning.length > 0) this.#admitReturning();
   }
 
+  /** Handlers that may begin now; those that come back from a wait go before. */
+  get roomToBegin(): number {
+    const returning =
+      this.#returning.length === 0 ? 0 : this.#returning.filter(({ key }) => this.#keyHasSlot(key)).length;
+    return this.type.localConcurrency - this.running - returning;
+  }
+
   /** A handler waits for its children: its slot goes to others, its lease stays. */
-  park(key: string): void {
+  park(key: string): ParkedSlot {
     this.running -= 1;
     this.free(key, false);
     this.blocked = false;
+    return new ParkedSlot({
+      retake: () => this.#retake(key),
+      queue: (resolve) => {
+        const entry = { key, resolve };
+        this.#returning.push(entry);
+        this.#admitReturning();
+        return () => this.#withdraw(entry);
+      },
+    });
   }
 
-  /** Resolves when the waiting handler has a slot again; those come before new claims. */
-  unpark(key: string): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#returning.push({ key, resolve });
-    this.#admitReturning();
-    return promise;
-  }
-
+  /** Those whose key has a slot, as long as this process may run one more: they have a lease and need no other. */
   #admitReturning(): void {
-    for (let index = 0; index < this.#returning.length; ) {
-      const { key, resolve } = this.#returning[index] as { key: string; resolve: () => void };
-      const slots = this.#keys.get(key) === undefined ? 1 : this.#slotsPerKey() - (this.#keys.get(key)?.leased ?? 0);
-      if (this.leased >= this.#leaseMax) return;
-      if (slots < 1) {
+    for (let index = 0; index < this.#returning.length && this.running < this.type.localConcurrency; ) {
+      const { key, resolve } = this.#returning[index] as Returning;
+      if (!this.#keyHasSlot(key)) {
         index += 1;
         continue;
       }
       this.#returning.splice(index, 1);
-      this.running += 1;
-      this.unfree(key);
+      this.#retake(key);
       resolve();
     }
+  }
+
+  #keyHasSlot(key: string): boolean {
+    const state = this.type.perKey === undefined ? undefined : this.#keys.get(key);
+    return state === undefined || state.leased < this.#slotsPerKey();
+  }
+
+  #retake(key: string): void {
+    this.running += 1;
+    this.unfree(key);
+  }
+
+  #withdraw(entry: Returning): void {
+    const index = this.#returning.indexOf(entry);
+    if (index >= 0) this.#returning.splice(index, 1);
   }
 
   /** Takes a slot back that was freed in a departure which failed. */

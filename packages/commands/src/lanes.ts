@@ -32,6 +32,11 @@ export class Lanes {
     this.#lanes.set(name, lane);
   }
 
+  /** Whatever a claim found last, it may find more now. */
+  unblock(): void {
+    for (const lane of this.#lanes.values()) lane.blocked = false;
+  }
+
   /** Starts over from what the store says. */
   reset(depths: readonly DepthChange[]): void {
     this.#foreign.clear();

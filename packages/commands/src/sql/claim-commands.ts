@@ -26,6 +26,8 @@ export interface Claimed {
   readonly expired: readonly { readonly id: number; readonly taskId: string; readonly attempt: number }[];
   /** True when nothing claimable was left behind for want of room. */
   readonly drained: boolean;
+  /** True when suspects were passed over. */
+  readonly leftSuspects: boolean;
 }
 
 export interface Claimer {
@@ -130,6 +132,7 @@ class Claim {
   readonly #expired: { id: number; taskId: string; attempt: number }[] = [];
   #characters = 0;
   #suspects: boolean;
+  #leftSuspects = false;
 
   constructor(db: SqlConnection, request: ClaimRequest, by: Claimer) {
     this.#db = db;
@@ -158,8 +161,10 @@ class Claim {
     for (const row of rows) {
       if (!this.hasRoom()) break;
       if (row.expires_at !== null && row.expires_at <= this.#by.now) this.#expire(row);
-      else if (row.crashes >= SUSPECT_CRASHES && !this.#suspects) passed++;
-      else {
+      else if (row.crashes >= SUSPECT_CRASHES && !this.#suspects) {
+        passed++;
+        this.#leftSuspects = true;
+      } else {
         this.#lease(row);
         taken++;
       }
@@ -168,8 +173,8 @@ class Claim {
     return rows.length === wanted && passed < rows.length && room - taken > 0;
   }
 
-  result(): Pick<Claimed, 'commands' | 'expired'> {
-    return { commands: this.#commands, expired: this.#expired };
+  result(): Pick<Claimed, 'commands' | 'expired' | 'leftSuspects'> {
+    return { commands: this.#commands, expired: this.#expired, leftSuspects: this.#leftSuspects };
   }
 
   #expire(row: CommandRow): void {
