@@ -1,16 +1,10 @@
 import { createAssistantCommands } from '@millrace/assistant';
-import {
-  type Commands,
-  commandsSchema,
-  createCommands,
-  registerCommandRoutes,
-  registerCommandSocket,
-  testDefaults,
-} from '@millrace/commands';
+import { type Commands, commandsSchema, createCommands, createSchedules, testDefaults } from '@millrace/commands';
 import { createMemoryStore, createSqliteStore, type Store } from '@millrace/engines/store';
 import type { HttpServer } from '@millrace/http';
 import { type CommandDefinition, VirtualClock } from '@millrace/kit';
 import type { ResolvedMillraceOptions } from './millrace-options.ts';
+import { noTelemetry, type Telemetry } from './telemetry.ts';
 
 /** The rooms of a process, running. */
 export interface Rooms {
@@ -28,16 +22,22 @@ const HANDLERS_SHARE = 0.8;
 export async function openRooms(options: ResolvedMillraceOptions): Promise<Rooms> {
   const opened = new AsyncDisposableStack();
   try {
-    const store = opened.use(createStore(options));
+    const telemetry = await openTelemetry(options, opened);
+    const store = opened.use(createStore(options, telemetry));
     await store.start();
-    const commands = opened.use(createCommandsRoom(options, store));
+    const commands = opened.use(createCommandsRoom(options, { store, telemetry }));
+    const { clock, logger } = options;
+    const schedules = opened.use(createSchedules({ store, clock, logger, commands }));
+    telemetry.observe({ commands, store });
     await commands.start();
-    const http = options.http === false ? undefined : await openHttp(options, { commands, opened });
+    await schedules.start();
+    const http = await openHttp(options, { commands, schedules, store, telemetry, opened });
     return {
       commands,
       url: http?.url,
       async stop() {
         http?.stopIntake();
+        await schedules.stop();
         // Before HTTP closes, so that requests which wait for a command still get its outcome.
         await commands.stop();
         await opened.disposeAsync();
@@ -49,21 +49,47 @@ export async function openRooms(options: ResolvedMillraceOptions): Promise<Rooms
   }
 }
 
-function createStore({ store, dataDir }: ResolvedMillraceOptions): Store {
-  const schemas = [commandsSchema];
-  return store === 'memory' ? createMemoryStore({ schemas }) : createSqliteStore({ directory: dataDir, schemas });
+/** Metrics are kept only where something serves them. */
+async function openTelemetry(options: ResolvedMillraceOptions, opened: AsyncDisposableStack): Promise<Telemetry> {
+  if (options.http === false || options.metrics === false) return noTelemetry;
+  const { createTelemetry } = await import('./telemetry.ts');
+  return opened.use(await createTelemetry());
 }
 
-function createCommandsRoom(options: ResolvedMillraceOptions, store: Store): Commands {
-  const { clock, logger, workerId, shutdownTimeoutMs, admission } = options;
-  const queueDepthMax = admission?.queueDepthMax;
+function createStore({ store, dataDir }: ResolvedMillraceOptions, { onCommit }: Telemetry): Store {
+  const schemas = [commandsSchema];
+  if (store === 'memory') return createMemoryStore({ schemas, onCommit });
+  return createSqliteStore({ directory: dataDir, schemas, onCommit });
+}
+
+function createCommandsRoom(
+  options: ResolvedMillraceOptions,
+  { store, telemetry }: { readonly store: Store; readonly telemetry: Telemetry },
+): Commands {
+  const { clock, logger, workerId, shutdownTimeoutMs, admission, retention, webhooks, cpu } = options;
   return createCommands({
     ...(clock instanceof VirtualClock ? testDefaults : {}),
-    ...{ store, clock, logger, workerId },
+    ...{ store, clock, logger, workerId, observer: telemetry.observer },
     definitions: withBuiltIns(options),
     shutdownMs: Math.floor(shutdownTimeoutMs * HANDLERS_SHARE),
-    ...(queueDepthMax === undefined ? {} : { depthMax: queueDepthMax === 0 ? Number.MAX_SAFE_INTEGER : queueDepthMax }),
+    ...given('depthMax', admission?.queueDepthMax === 0 ? Number.MAX_SAFE_INTEGER : admission?.queueDepthMax),
+    ...given('queueAgeMaxMs', admission?.queueAgeMaxMs),
+    ...given('timeoutMs', options.commandTimeoutMs),
+    cpuThreads: cpu?.threads === 0 ? undefined : cpu?.threads,
+    cpuThreadMemoryMib: cpu?.threadMemoryMib,
+    webhookSecret: webhooks?.secret,
+    allowPrivateCallbacks: webhooks?.allowedHosts,
+    retention: {
+      ...given('retentionMs', retention?.ageMaxMs),
+      ...given('rowsMax', retention?.rowsMax),
+      ...given('freeBytesMin', retention?.diskFreeMinBytes),
+    },
   });
+}
+
+/** A field that is there only when it has a value: an absent option keeps its default. */
+function given<TName extends string, TValue>(name: TName, value: TValue | undefined) {
+  return (value === undefined ? {} : { [name]: value }) as { [name in TName]?: TValue };
 }
 
 /** The user's definitions, and the built-in types that they do not define themselves. */
@@ -74,26 +100,13 @@ function withBuiltIns({ commands, assistant, clock }: ResolvedMillraceOptions): 
   return [...commands, ...builtIn];
 }
 
-interface Edge {
-  readonly commands: Commands;
+type EdgeParts = Omit<Parameters<typeof import('./http-edge.ts').openHttpEdge>[1], 'opened'> & {
   readonly opened: AsyncDisposableStack;
-}
+};
 
 /** Loaded only when wanted: a program without HTTP needs no web framework. */
-async function openHttp(options: ResolvedMillraceOptions, { commands, opened }: Edge): Promise<HttpServer> {
-  const { createHttpServer, createMetrics } = await import('@millrace/http');
-  const { registry } = opened.use(createMetrics());
-  const { apiKey, jwtSecret, host, port, clock, logger, http } = options;
-  const settings = http === false ? {} : http;
-  const server = createHttpServer({
-    ...settings,
-    auth: { ...settings.auth, apiKey, jwtSecret },
-    ...{ host, port, clock, logger, registry },
-  });
-  opened.use(server);
-  const routes = { commands, clock, logger };
-  server.register((app) => registerCommandRoutes(app, routes));
-  server.registerWebSocket((app) => registerCommandSocket(app, routes));
-  await server.start();
-  return server;
+async function openHttp(options: ResolvedMillraceOptions, parts: EdgeParts): Promise<HttpServer | undefined> {
+  if (options.http === false) return undefined;
+  const { openHttpEdge } = await import('./http-edge.ts');
+  return openHttpEdge({ ...options, http: options.http ?? {} }, parts);
 }
