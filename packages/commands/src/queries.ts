@@ -2,10 +2,10 @@ import type { Store } from '@millrace/engines/store';
 import type { CommandOutcome, CommandView, Page } from '@millrace/kit';
 import { commandView, outcomeOf } from './command-view.ts';
 import type { ListFilter, TypeStats } from './commands.ts';
-import { commandsError, invalid } from './errors.ts';
+import { commandsError } from './errors.ts';
+import { listQuery } from './sql/list-commands.ts';
 import {
   type AttemptRow,
-  listQuery,
   READ_ATTEMPTS,
   READ_COMMAND,
   READ_OUTCOME,
@@ -38,14 +38,14 @@ export class Queries {
   }
 
   async list(filter: ListFilter, deadLettersOnly = false): Promise<Page<CommandView>> {
-    const { sql, values, limit } = listQuery(filter, cursorId(filter.cursor), deadLettersOnly);
+    const { sql, values, limit, cursorAfter } = listQuery(filter, deadLettersOnly);
     const rows = await this.#store.query<WideRow>(sql, ...values);
     const page = rows.slice(0, limit);
     const items = await Promise.all(
       page.map(async (row) => commandView(row, await this.#store.lookup<AttemptRow>(READ_ATTEMPTS, row.id))),
     );
     const last = page.at(-1);
-    return { items, nextCursor: rows.length > limit && last !== undefined ? last.id.toString(36) : null };
+    return { items, nextCursor: rows.length > limit && last !== undefined ? cursorAfter(last) : null };
   }
 
   async stats(since: Date): Promise<readonly TypeStats[]> {
@@ -64,11 +64,4 @@ export class Queries {
       };
     });
   }
-}
-
-function cursorId(cursor: string | undefined): number | undefined {
-  if (cursor === undefined) return undefined;
-  const id = /^[0-9a-z]{1,11}$/.test(cursor) ? Number.parseInt(cursor, 36) : Number.NaN;
-  if (!Number.isSafeInteger(id)) throw invalid('/cursor', 'This cursor is none of ours. Begin without one.');
-  return id;
 }

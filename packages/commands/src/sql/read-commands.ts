@@ -1,6 +1,4 @@
-import type { SqlValue } from '@millrace/engines/store';
 import type { CommandRow } from '../command.ts';
-import type { ListFilter } from '../commands.ts';
 
 /** A command with everything that `GET` shows of it. */
 export interface WideRow extends CommandRow {
@@ -57,37 +55,3 @@ export const READ_OLDEST_DUE = `
       ORDER BY task_type, concurrency_key, order_at LIMIT 1)
     LIMIT ${HEADS_MAX})
   SELECT min(due_at) AS due_at FROM heads`;
-
-export const LIST_LIMIT_DEFAULT = 50;
-export const LIST_LIMIT_MAX = 1_000;
-
-export interface ListQuery {
-  readonly sql: string;
-  readonly values: readonly SqlValue[];
-  readonly limit: number;
-}
-
-/**
- * Newest first. The cursor is the id that the last page ended with; ids ascend with acceptance, so pages stay whole
- * while commands come and go.
- *
- * @param before the id to continue below
- */
-export function listQuery(filter: ListFilter, before: number | undefined, deadLettersOnly: boolean): ListQuery {
-  const limit = Math.min(Math.max(1, filter.limit ?? LIST_LIMIT_DEFAULT), LIST_LIMIT_MAX);
-  const conditions: [string, SqlValue][] = [];
-  if (before !== undefined) conditions.push(['c.id < ?', before]);
-  if (filter.status !== undefined) conditions.push(['c.status = ?', filter.status]);
-  if (filter.taskType !== undefined) conditions.push(['c.task_type = ?', filter.taskType]);
-  if (filter.correlationId !== undefined) conditions.push(['c.correlation_id = ?', filter.correlationId]);
-  if (filter.createdFrom !== undefined) conditions.push(['c.created_at >= ?', filter.createdFrom.getTime()]);
-  if (filter.createdTo !== undefined) conditions.push(['c.created_at < ?', filter.createdTo.getTime()]);
-  const where = conditions.map(([sql]) => sql);
-  if (deadLettersOnly) where.push("c.status = 'FAILURE' AND c.dead_lettered = 1 AND c.finished_at IS NOT NULL");
-  const clause = where.length === 0 ? '' : `WHERE ${where.join(' AND ')}`;
-  return {
-    sql: `${WIDE} ${clause} ORDER BY c.id DESC LIMIT ?`,
-    values: [...conditions.map(([, value]) => value), limit + 1],
-    limit,
-  };
-}
