@@ -3,6 +3,7 @@ export * from './commands.ts';
 export { type CpuPool, type CpuPoolOptions, type CpuPoolStats, createCpuPool } from './cpu-pool.ts';
 export type { DrainOptions } from './drain.ts';
 export { COMMANDS_ERRORS, commandsError } from './errors.ts';
+export type { EventStats } from './event-hub.ts';
 export { type CommandMetrics, createCommandMetrics, type MetricSources } from './metrics.ts';
 export { COMMAND_METRICS, type CommandMetricName, type MetricSpec } from './metrics-catalog.ts';
 export { type CommandsObserver, type ShedReason, silentObserver } from './observer.ts';

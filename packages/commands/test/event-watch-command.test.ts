@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { VirtualClock } from '@millrace/kit';
-import { eventually } from '@millrace/testkit';
+import { eventually, shortOrLong } from '@millrace/testkit';
+import fc from 'fast-check';
 import { PROGRESS_VALUE_CHARACTERS_MAX, PROGRESS_VALUES_MAX } from '../src/event-progress.ts';
+import type { Commands, EventMessage } from '../src/index.ts';
 import { all, first, kinds, STORES, stable, startEvents } from './event-env.ts';
 
 for (const kind of STORES) {
@@ -76,6 +78,25 @@ for (const kind of STORES) {
       }
     });
 
+    it('neither loses nor repeats an event when subscribers come and go over many runs', async () => {
+      const visits = fc.array(fc.integer({ min: 1, max: 6 }), { minLength: 1, maxLength: 8 });
+      await fc.assert(
+        fc.asyncProperty(visits, async (counts) => {
+          await using env = await startEvents(kind);
+          await env.room.submit({ taskId: 'a', taskType: 'broken' });
+          const produced = runAgain(env.room, 4);
+          const seen: EventMessage[] = [];
+          for (let visit = 0; seen.length < 12; visit++) {
+            const count = Math.min(12 - seen.length, counts[visit % counts.length] as number);
+            seen.push(...(await first(count, env.room.watch('a', { lastEventId: seen.at(-1)?.id ?? '0' }))));
+          }
+          await produced;
+          assert.deepEqual(stable(seen), stable(await all(env.room.watch('a'))));
+        }),
+        { numRuns: kind === 'memory' ? shortOrLong(50, 1_000) : shortOrLong(5, 50) },
+      );
+    });
+
     it('answers an unknown id with the command as it is', async () => {
       await using env = await startEvents(kind);
       await env.room.submit({ taskId: 'a', taskType: 'fine' });
@@ -100,6 +121,15 @@ for (const kind of STORES) {
       ]);
     });
   });
+}
+
+/** Runs a command again that fails in every run. */
+async function runAgain(room: Commands, runs: number): Promise<void> {
+  for (let run = 1; run < runs; run++) {
+    await room.waitForOutcome('a', { waitMs: 5_000 });
+    await room.retry('a');
+  }
+  await room.waitForOutcome('a', { waitMs: 5_000 });
 }
 
 describe('the events of one command', () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Store } from '@millrace/engines/store';
 import { VirtualClock } from '@millrace/kit';
-import { eventually } from '@millrace/testkit';
+import { eventually, shortOrLong } from '@millrace/testkit';
 import fc from 'fast-check';
 import { POLL_MS } from '../src/event-hub.ts';
 import { batchEventId, listEvents } from '../src/event-message.ts';
@@ -117,7 +117,7 @@ for (const kind of STORES) {
           const produced = produce(env.room);
           assert.deepEqual(await comeAndGo(env.room, counts, produced, env.store), await storedIds(env.store));
         }),
-        { numRuns: kind === 'memory' ? 40 : 8 },
+        { numRuns: kind === 'memory' ? shortOrLong(40, 1_000) : shortOrLong(8, 100) },
       );
     });
   });
