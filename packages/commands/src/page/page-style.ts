@@ -31,7 +31,7 @@ a:hover, a:focus-visible { text-decoration: underline; }
 .state[data-state="live"]::before { background: var(--good); }
 .state[data-state="lost"]::before { background: var(--bad); }
 section, form { background: var(--panel); border: 1px solid var(--line); border-radius: 8px; padding: 1rem 1.25rem; margin-bottom: 1rem; }
-.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(10rem, 1fr)); gap: 1rem; }
+.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr)); gap: 1rem; }
 .figures h2 { margin: 0; }
 .figures p { font-size: 1.75rem; line-height: 1.3; margin: 0; font-weight: 500; letter-spacing: -0.02em; white-space: nowrap; }
 .figures i { font-size: .9rem; font-style: normal; color: var(--quiet); margin-left: .15rem; }

@@ -3,9 +3,9 @@ import { invalid } from '../errors.ts';
 import { parseInstant } from '../submission.ts';
 import { VIEW_FIELDS } from './schemas.ts';
 
-/** An instant in a query; a plain date means its first moment in UTC. */
+/** An instant in a query, checked by `instantOf`. */
 export const InstantQuery = Type.Optional(
-  Type.String({ format: 'date-time', description: 'ISO 8601 with a zone; `+` is written `%2B`.' }),
+  Type.String({ description: 'ISO 8601 with a zone (`+` is written `%2B`), or a date: its first moment in UTC.' }),
 );
 
 /** @throws VALIDATION_ERROR */
