@@ -62,7 +62,7 @@ const DISK_RETRY_MS = 15_000;
 
 class CommandRoom implements Commands {
   readonly #options: ResolvedOptions;
-  readonly #lanes = new Lanes();
+  readonly #lanes: Lanes;
   readonly #waiters: Waiters;
   readonly #wake: WakeCalls;
   readonly #queries: Queries;
@@ -86,6 +86,7 @@ class CommandRoom implements Commands {
   constructor(given: CommandsOptions) {
     const options = { workerId: crypto.randomUUID(), random: systemRandom, ...defaults, ...given };
     this.#options = options;
+    this.#lanes = new Lanes(options.timeoutMs);
     this.#lanes.define(options.definitions);
     const { store, clock, logger, workerId, random, observer } = options;
     this.#waiters = new Waiters(options.waitersMax);
@@ -136,7 +137,10 @@ class CommandRoom implements Commands {
       services: new HandlerServices({
         ...{ store, clock, logger, room: this, lanes: this.#lanes },
         progress: (command, value) => this.#events.progress(command, value),
-        freed: () => this.#train.kick(),
+        freed: () => {
+          this.#train.kick();
+          this.#executor.wake();
+        },
       }),
       mayBegin: () => this.#state === 'running' && this.#keeper.isValid(),
       end: (entry) => this.#train.end(entry),
@@ -158,6 +162,8 @@ class CommandRoom implements Commands {
         lanes: this.#lanes,
         observer,
         depthMax: options.depthMax,
+        queueAgeMaxMs: options.queueAgeMaxMs,
+        queueAgeMs: (depth) => this.#queueAge.of(depth),
         intakeCharactersMax: options.intakeCharactersMax,
         closedBecause: () => this.#closedBecause(),
       }),

@@ -77,6 +77,11 @@ export class Executor {
     this.#pump();
   }
 
+  /** A handler has given its slot away: one that was held back for it may begin. Never before that handler returns. */
+  wake(): void {
+    if (this.#queue.length > 0) queueMicrotask(() => this.#pump());
+  }
+
   /** Aborts the handler of a command that was cancelled; its slot is freed when it settles. */
   cancel(taskId: string): void {
     const running = this.#byTaskId.get(taskId);
