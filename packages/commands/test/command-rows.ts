@@ -59,3 +59,32 @@ export const fillCommands = defineProcedure<{ from: number; to: number; start: n
 export const filledSchema: readonly StoreSchema[] = [
   { ...commandsSchema, procedures: [...commandsSchema.procedures, new URL(import.meta.url)] },
 ];
+
+/** Says that commands have ended in a minute, as the room does. */
+export const noteEnds = defineProcedure<{ minute: number; ended: number }, void>({
+  name: 'test.noteEnds',
+  sqlite(db, { minute, ended }) {
+    db.run("INSERT INTO command_rollups VALUES (?, 't1', 'SUCCESS', ?, 0)", minute, ended);
+  },
+});
+
+/** Notes an end that a webhook has to tell. */
+export const noteCallback = defineProcedure<{ id: number }, void>({
+  name: 'test.noteCallback',
+  sqlite(db, { id }) {
+    db.run('INSERT INTO command_callbacks VALUES (?, 1, 0)', id);
+  },
+});
+
+/** Puts rows into the tables beside the commands, all of one time. */
+export const fillSideTables = defineProcedure<{ at: number; rows: number }, void>({
+  name: 'test.fillSideTables',
+  sqlite(db, { at, rows }) {
+    for (let row = 1; row <= rows; row++) {
+      db.run('INSERT INTO command_event_batches VALUES (?, ?, ?)', row, at, '{}');
+      db.run("INSERT INTO command_starts (started_at, task_type, concurrency_key) VALUES (?, 't1', '')", at);
+      db.run("INSERT INTO command_lanes VALUES ('t1', ?, ?)", `key-${row}`, at);
+      db.run("INSERT INTO command_rollups VALUES (?, 't1', 'SUCCESS', 1, 0)", Math.floor(at / 60_000) + row);
+    }
+  },
+});
