@@ -172,5 +172,6 @@ function toHttpSettings(config: Config): HttpSettings {
     trustProxy: config.trustProxy,
     compression: config.compression,
     metricsPort: config.metricsPort,
+    metricsPath: config.metricsPath,
   };
 }

@@ -3,8 +3,9 @@ import { type Commands, commandsSchema, createCommands, createSchedules, testDef
 import { createMemoryStore, createSqliteStore, type Store } from '@millrace/engines/store';
 import type { HttpServer } from '@millrace/http';
 import { type CommandDefinition, VirtualClock } from '@millrace/kit';
+import type { EdgeParts } from './http-edge.ts';
 import type { ResolvedMillraceOptions } from './millrace-options.ts';
-import { noTelemetry, type Telemetry } from './telemetry.ts';
+import type { Telemetry } from './telemetry.ts';
 
 /** The rooms of a process, running. */
 export interface Rooms {
@@ -28,7 +29,7 @@ export async function openRooms(options: ResolvedMillraceOptions): Promise<Rooms
     const commands = opened.use(createCommandsRoom(options, { store, telemetry }));
     const { clock, logger } = options;
     const schedules = opened.use(createSchedules({ store, clock, logger, commands }));
-    telemetry.observe({ commands, store });
+    telemetry?.observe({ commands, store });
     await commands.start();
     await schedules.start();
     const http = await openHttp(options, { commands, schedules, store, telemetry, opened });
@@ -49,14 +50,18 @@ export async function openRooms(options: ResolvedMillraceOptions): Promise<Rooms
   }
 }
 
-/** Metrics are kept only where something serves them. */
-async function openTelemetry(options: ResolvedMillraceOptions, opened: AsyncDisposableStack): Promise<Telemetry> {
-  if (options.http === false || options.metrics === false) return noTelemetry;
+/** Metrics are kept only where something serves them; loaded only then, because they come with HTTP. */
+async function openTelemetry(
+  { http, metrics }: ResolvedMillraceOptions,
+  opened: AsyncDisposableStack,
+): Promise<Telemetry | undefined> {
+  if (http === false || metrics === false) return undefined;
   const { createTelemetry } = await import('./telemetry.ts');
-  return opened.use(await createTelemetry());
+  return opened.use(createTelemetry());
 }
 
-function createStore({ store, dataDir }: ResolvedMillraceOptions, { onCommit }: Telemetry): Store {
+function createStore({ store, dataDir }: ResolvedMillraceOptions, telemetry: Telemetry | undefined): Store {
+  const onCommit = telemetry?.onCommit;
   const schemas = [commandsSchema];
   if (store === 'memory') return createMemoryStore({ schemas, onCommit });
   return createSqliteStore({ directory: dataDir, schemas, onCommit });
@@ -64,12 +69,12 @@ function createStore({ store, dataDir }: ResolvedMillraceOptions, { onCommit }: 
 
 function createCommandsRoom(
   options: ResolvedMillraceOptions,
-  { store, telemetry }: { readonly store: Store; readonly telemetry: Telemetry },
+  { store, telemetry }: { readonly store: Store; readonly telemetry: Telemetry | undefined },
 ): Commands {
   const { clock, logger, workerId, shutdownTimeoutMs, admission, retention, webhooks, cpu } = options;
   return createCommands({
     ...(clock instanceof VirtualClock ? testDefaults : {}),
-    ...{ store, clock, logger, workerId, observer: telemetry.observer },
+    ...{ store, clock, logger, workerId, ...given('observer', telemetry?.observer) },
     definitions: withBuiltIns(options),
     shutdownMs: Math.floor(shutdownTimeoutMs * HANDLERS_SHARE),
     ...given('depthMax', admission?.queueDepthMax === 0 ? Number.MAX_SAFE_INTEGER : admission?.queueDepthMax),
@@ -99,10 +104,6 @@ function withBuiltIns({ commands, assistant, clock }: ResolvedMillraceOptions): 
   const builtIn = createAssistantCommands({ clock, ...assistant }).filter(({ type }) => !own.has(type));
   return [...commands, ...builtIn];
 }
-
-type EdgeParts = Omit<Parameters<typeof import('./http-edge.ts').openHttpEdge>[1], 'opened'> & {
-  readonly opened: AsyncDisposableStack;
-};
 
 /** Loaded only when wanted: a program without HTTP needs no web framework. */
 async function openHttp(options: ResolvedMillraceOptions, parts: EdgeParts): Promise<HttpServer | undefined> {

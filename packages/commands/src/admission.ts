@@ -6,6 +6,9 @@ import type { CommandsObserver } from './observer.ts';
 /** Keys whose waiting commands are counted apart; beyond it keys share one count. */
 const KEYS_COUNTED_MAX = 10_000;
 
+/** So many submissions are counted before old ones begin to weigh less, however little waits. */
+const COUNTED_MIN = 1_000;
+
 /** Past the soft limit a key that holds more than its share is refused; past this multiple of it, everyone is. */
 const HARD_FACTOR = 1.25;
 
@@ -14,6 +17,9 @@ export interface AdmissionOptions {
   readonly observer: CommandsObserver;
   /** Due commands before keys with more than their share are refused. */
   readonly depthMax: number;
+  /** Age of the oldest due command past which the same happens, in ms; 0 for no limit. */
+  readonly queueAgeMaxMs: number;
+  readonly queueAgeMs: (depth: number) => number;
   /** Characters of payload between acceptance and commit. */
   readonly intakeCharactersMax: number;
   /** A reason to take nothing in at all: shutdown, a full disk, an event loop that lags. */
@@ -24,7 +30,9 @@ export interface AdmissionOptions {
 export class Admission {
   readonly #options: AdmissionOptions;
   #characters = 0;
-  readonly #recent = new Map<string, number>();
+  readonly #byKey = new Map<string, number>();
+  /** Sum of `#byKey`. */
+  #counted = 0;
 
   constructor(options: AdmissionOptions) {
     this.#options = options;
@@ -60,29 +68,51 @@ export class Admission {
   }
 
   #checkDepth({ concurrencyKey }: NewCommand): void {
-    const { depthMax, lanes } = this.#options;
+    const { depthMax, queueAgeMaxMs, queueAgeMs, lanes } = this.#options;
     const { depth } = lanes.totals();
-    if (depth < depthMax) {
-      if (depth === 0 && this.#recent.size > 0) this.#recent.clear();
-      this.#count(concurrencyKey);
+    const isLate = queueAgeMaxMs > 0 && queueAgeMs(depth) > queueAgeMaxMs;
+    if (depth < depthMax && !isLate) {
+      if (depth === 0 && this.#counted > 0) this.#forget();
+      this.#count(concurrencyKey, depth);
       return;
     }
     if (depth >= depthMax * HARD_FACTOR) {
       this.#options.observer.shed('depth');
       throw refuse('UNAVAILABLE', `More than ${depthMax} commands wait.`, 5_000);
     }
-    const share = depthMax / Math.max(1, this.#recent.size);
-    if ((this.#recent.get(concurrencyKey) ?? 0) >= share) {
+    const share = this.#counted / Math.max(1, this.#byKey.size);
+    if ((this.#byKey.get(concurrencyKey) ?? 0) >= share) {
       this.#options.observer.shed('share');
-      throw refuse('OVERLOADED', 'The queue is full and this key has more than its share of it.', 5_000);
+      const what = isLate ? 'The queue is too slow' : 'The queue is full';
+      throw refuse('OVERLOADED', `${what} and this key has its share of it or more.`, 5_000);
     }
-    this.#count(concurrencyKey);
+    this.#count(concurrencyKey, depth);
   }
 
-  /** Counts what a key has brought since the queue was last empty: its share of what waits, roughly and in O(1). */
-  #count(key: string): void {
-    const counted = this.#recent.has(key) || this.#recent.size < KEYS_COUNTED_MAX ? key : '';
-    this.#recent.set(counted, (this.#recent.get(counted) ?? 0) + 1);
+  /**
+   * Counts what a key has brought lately: its share of what waits, roughly and in O(1). All counts are halved whenever
+   * they together exceed twice what waits, so that what has long been worked off weighs little.
+   */
+  #count(key: string, depth: number): void {
+    const counted = this.#byKey.has(key) || this.#byKey.size < KEYS_COUNTED_MAX ? key : '';
+    this.#byKey.set(counted, (this.#byKey.get(counted) ?? 0) + 1);
+    this.#counted += 1;
+    if (this.#counted > 2 * Math.max(depth, COUNTED_MIN)) this.#halve();
+  }
+
+  #halve(): void {
+    this.#counted = 0;
+    for (const [key, count] of this.#byKey) {
+      const half = Math.floor(count / 2);
+      if (half === 0) this.#byKey.delete(key);
+      else this.#byKey.set(key, half);
+      this.#counted += half;
+    }
+  }
+
+  #forget(): void {
+    this.#byKey.clear();
+    this.#counted = 0;
   }
 }
 

@@ -13,9 +13,16 @@ export class Lanes {
   readonly #paused = new Set<string>();
   readonly #foreign = new Map<string, { depth: number; scheduled: number }>();
 
+  readonly #timeoutMsDefault: number | undefined;
+
+  /** @param timeoutMsDefault per attempt, where a definition says nothing */
+  constructor(timeoutMsDefault?: number) {
+    this.#timeoutMsDefault = timeoutMsDefault;
+  }
+
   /** Adds types; one of the same name replaces the definition and its limits. @throws TypeError, RangeError */
   define(definitions: readonly CommandDefinition[]): void {
-    for (const type of definitions.map(resolveTaskType)) {
+    for (const type of definitions.map((definition) => resolveTaskType(definition, this.#timeoutMsDefault))) {
       const known = this.#lanes.get(type.name);
       if (known === undefined) this.#add(new Lane(type));
       else known.redefine(type);

@@ -3,6 +3,7 @@ import { type Clock, type CommandDefinition, type Logger, type Random, silentLog
 import type { ThreadRunner } from './command-runner.ts';
 import { type CommandsObserver, silentObserver } from './observer.ts';
 import type { RetentionLimits } from './retention.ts';
+import { TIMEOUT_MS_DEFAULT } from './task-type.ts';
 
 export interface CommandsOptions {
   readonly store: Store;
@@ -27,6 +28,10 @@ export interface CommandsOptions {
   readonly intakeCharactersMax?: number;
   /** Commands that may be due and unstarted before submissions are refused; default 1,000,000. */
   readonly depthMax?: number;
+  /** Age of the oldest due command, in ms, past which keys with more than their share are refused; default 0, no limit. */
+  readonly queueAgeMaxMs?: number;
+  /** Time of one attempt where neither command nor type says, in ms; default 300,000. */
+  readonly timeoutMs?: number;
   /** Characters of one result at the most, in its JSON form; default 1 Mi. */
   readonly resultCharactersMax?: number;
   /** Callers that may wait for results; default 100,000. */
@@ -72,6 +77,8 @@ export const defaults = {
   departureItemsMax: 2_000,
   intakeCharactersMax: 32 * MEBI,
   depthMax: 1_000_000,
+  queueAgeMaxMs: 0,
+  timeoutMs: TIMEOUT_MS_DEFAULT,
   resultCharactersMax: MEBI,
   waitersMax: 100_000,
   work: true,

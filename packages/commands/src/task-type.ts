@@ -30,14 +30,17 @@ export interface TaskType {
   readonly perKey: LaneLimits | undefined;
 }
 
-/** @throws TypeError or RangeError that says what is wrong with the definition */
-export function resolveTaskType(definition: CommandDefinition): TaskType {
+/**
+ * @param timeoutMsDefault per attempt, where the definition says nothing
+ * @throws TypeError or RangeError that says what is wrong with the definition
+ */
+export function resolveTaskType(definition: CommandDefinition, timeoutMsDefault = TIMEOUT_MS_DEFAULT): TaskType {
   const { type, payload, result, retries, perKey } = definition;
   if (!TASK_TYPE.test(type)) {
     throw new TypeError(`The type ${JSON.stringify(type)} must be 1–100 letters, digits, "_", "-" or ".".`);
   }
   const concurrency = limitOf(definition.concurrency, CONCURRENCY_DEFAULT, `${type}: concurrency`);
-  const timeoutMs = definition.timeoutMs ?? TIMEOUT_MS_DEFAULT;
+  const timeoutMs = definition.timeoutMs ?? timeoutMsDefault;
   if (!(timeoutMs >= 1 && timeoutMs <= TIMEOUT_MS_MAX)) {
     throw new RangeError(`${type}: timeoutMs must be from 1 to ${TIMEOUT_MS_MAX}, not ${timeoutMs}.`);
   }

@@ -12,6 +12,9 @@ import { registerDocs, registerOpenApi } from './openapi.ts';
 import { BATCH_BODY_LIMIT_BYTES, DEFAULT_HOST, DEFAULT_PORT, type HttpOptions, STOP_GRACE_MS } from './options.ts';
 import { assertSafeBinding } from './safe-binding.ts';
 
+/** Where Prometheus looks unless told otherwise. */
+const METRICS_PATH = '/metrics';
+
 const DEFAULT_SERVICE = { name: 'millrace', version: '0.1.0' };
 
 /** The HTTP edge. It knows no room: rooms register their routes before it starts. */
@@ -85,7 +88,7 @@ class FastifyHttpServer implements HttpServer {
   }
 
   get metricsUrl(): string {
-    return `${urlOf(this.#apps.at(-1), this.#host)}/metrics`;
+    return `${urlOf(this.#apps.at(-1), this.#host)}${this.#options.metricsPath || METRICS_PATH}`;
   }
 
   start(): Promise<void> {
@@ -135,10 +138,12 @@ class FastifyHttpServer implements HttpServer {
   }
 
   #addMetricsRoute(app: HttpApp): void {
+    const { metricsPath = METRICS_PATH } = this.#options;
+    if (metricsPath === false) return;
     const registry = this.#registry;
     const config = { public: this.#options.auth?.metricsPublic ?? false };
     const schema = { tags: ['health'], summary: 'Metrics in the text format of Prometheus' };
-    app.get('/metrics', { config, schema }, async (_, reply) => {
+    app.get(metricsPath, { config, schema }, async (_, reply) => {
       const text = await registry.metrics();
       return reply.type(registry.contentType).send(text);
     });

@@ -68,6 +68,8 @@ export interface HttpOptions {
   readonly overloaded?: (() => number | undefined) | undefined;
   /** From `createMetrics()`. Default: a registry of its own. */
   readonly registry?: Registry | undefined;
+  /** Where the metrics are; `false` serves none. Default `/metrics`. */
+  readonly metricsPath?: string | false | undefined;
   /** Serves `/metrics` on this port of the same host instead of the main one; 0 takes a free one. */
   readonly metricsPort?: number | undefined;
   /** How long `stop` waits for open requests before it cuts them, in ms. Default 5,000. */
