@@ -45,6 +45,15 @@ interface Attempt {
   readonly nextAt: number | null;
 }
 
+/** What is to be said of an event; `at` and `nextAt` in ms since the epoch. */
+interface Told {
+  readonly kind: StoredEventKind;
+  readonly attempt: number;
+  readonly at: number;
+  readonly error?: string | null;
+  readonly nextAt?: number | null;
+}
+
 /**
  * The state events of one command, derived from what is stored of its attempts. An event's id follows from the place of
  * its attempt in the history, so it never changes as the history grows: not by a retry, not by the next run, and not
@@ -62,24 +71,22 @@ export function historyOf(rows: readonly [HistoryRow, ...HistoryRow[]]): History
   let run = 0;
   let started = 0;
   for (const [slot, attempt] of attempts.entries()) {
-    const { taskId, taskType } = row;
-    const add = (place: number, kind: StoredEventKind, number: number, at: number, more: object = {}) => {
+    const add = (place: number, told: Told) => {
+      const { taskId, taskType } = row;
       const ordinal = slot * PLACES + place;
-      const parts = { kind, taskId, taskType, attempt: number, at: new Date(at).toISOString() };
-      const event = stateEvent({ id: String(ordinal), ...parts, ...more });
+      const event = stateEvent({ ...told, id: String(ordinal), taskId, taskType, at: new Date(told.at).toISOString() });
       events.push({ ordinal, run: attempt.run, isEnd: place === PLACES, event });
     };
     if (attempt.run > run) {
-      add(1, 'queued', 0, attempt.queuedAt);
+      add(1, { kind: 'queued', attempt: 0, at: attempt.queuedAt });
       run = attempt.run;
       started = 0;
     }
     if (attempt.attempt > started && attempt.startedAt !== null) {
-      add(2, 'started', attempt.attempt, attempt.startedAt);
       started = attempt.attempt;
+      add(2, { kind: 'started', attempt: started, at: attempt.startedAt });
     }
-    const { end, nextAt } = attempt;
-    if (end !== undefined) add(PLACES, end.kind, attempt.attempt, end.at, { error: end.error, nextAt });
+    if (attempt.end !== undefined) add(PLACES, { ...attempt.end, attempt: attempt.attempt, nextAt: attempt.nextAt });
   }
   const isOver = isTerminal(row.status);
   const ordinalMax = kept.length * PLACES + (isOver ? PLACES : PLACES - 1);

@@ -174,7 +174,7 @@ class Act {
   note(row: CommandRow, kind: StoredEventKind): void {
     this.before.push(row);
     this.changed += 1;
-    addEvent(this.#events, kind, row.id, kind === 'queued' ? 0 : row.attempts);
+    addEvent(this.#events, kind, { id: row.id, attempt: kind === 'queued' ? 0 : row.attempts });
   }
 
   result(db: SqlConnection, now: number): ControlResult {

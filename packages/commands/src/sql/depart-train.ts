@@ -78,8 +78,8 @@ function noteEnds(ended: readonly EndedAttempt[], refused: readonly number[], ev
     const attempt = ended[index] as EndedAttempt;
     const kind = KIND_OF_END[attempt.status];
     if (kind === undefined || attempt.outcome === 'returned' || stale?.has(index) === true) continue;
-    addEvent(events, kind, attempt.id, attempt.attempt);
-    if (attempt.follower !== null) addEvent(events, 'queued', attempt.follower.id, 0);
+    addEvent(events, kind, attempt);
+    if (attempt.follower !== null) addEvent(events, 'queued', { id: attempt.follower.id, attempt: 0 });
   }
 }
 
@@ -88,15 +88,15 @@ function noteArrivals(arrivals: readonly Arrival[], duplicates: readonly Duplica
   for (let index = 0; index < arrivals.length; index++) {
     if (known?.has(index) === true) continue;
     const { command, claim } = arrivals[index] as Arrival;
-    addEvent(events, 'queued', command.id, 0);
-    if (claim) addEvent(events, 'started', command.id, 1);
+    addEvent(events, 'queued', { id: command.id, attempt: 0 });
+    if (claim) addEvent(events, 'started', { id: command.id, attempt: 1 });
   }
 }
 
 function noteClaims(claims: readonly Claimed[], events: EventBatch): void {
   for (const claim of claims) {
-    for (const { id, attempt } of claim.commands) addEvent(events, 'started', id, attempt);
-    for (const { id, attempt } of claim.expired) addEvent(events, 'expired', id, attempt);
+    for (const command of claim.commands) addEvent(events, 'started', command);
+    for (const command of claim.expired) addEvent(events, 'expired', command);
   }
 }
 

@@ -118,11 +118,11 @@ export const rescueLeases = defineProcedure<RescueArgs, Rescued>({
           giveUp(db, row, args);
           rollups.add(row.task_type, 'FAILURE', args.now, 0);
           poisoned.push({ taskId: row.task_id, taskType: row.task_type });
-          addEvent(events, 'failed', row.id, row.attempts);
+          addEvent(events, 'failed', { id: row.id, attempt: row.attempts });
         } else {
           takeOver(db, row, args.now);
           depth.add(row.task_type, 1, 0);
-          addEvent(events, 'retrying', row.id, row.attempts);
+          addEvent(events, 'retrying', { id: row.id, attempt: row.attempts });
         }
       }
       count += rows.length;

@@ -35,8 +35,14 @@ const INSERT = `
   INSERT INTO command_event_batches (seq, at, events)
   VALUES ((SELECT coalesce(max(seq), 0) + 1 FROM command_event_batches), ?, ?) RETURNING seq`;
 
+/** What an event tells of: a command's internal id and the number of its attempt. */
+export interface EventSubject {
+  readonly id: number;
+  readonly attempt: number;
+}
+
 /** Adds an event to a batch: id and attempt follow one another in one flat list. */
-export function addEvent(batch: EventBatch, kind: StoredEventKind, id: number, attempt: number): void {
+export function addEvent(batch: EventBatch, kind: StoredEventKind, { id, attempt }: EventSubject): void {
   const list = batch[kind];
   if (list === undefined) batch[kind] = [id, attempt];
   else list.push(id, attempt);
