@@ -49,12 +49,14 @@ function compile(): void {
   rmSync(config);
 }
 
-/** Pages, texts and whatever else lies beside the code. */
+/** Pages, texts and whatever else lies beside the code; and what the demo reads, which lies among the examples. */
 function copyAssets(): void {
   cpSync(join(workspace, 'src'), dist, {
     recursive: true,
     filter: (source) => statSync(source).isDirectory() || !source.endsWith('.ts'),
   });
+  const demo = join(dist, 'demo');
+  if (existsSync(demo)) cpSync(join(root, 'examples/texts'), join(demo, 'texts'), { recursive: true });
 }
 
 interface Manifest {

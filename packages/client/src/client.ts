@@ -44,6 +44,8 @@ export interface ListQuery {
   /** Default 50, at most 1,000. */
   readonly limit?: number | undefined;
   readonly cursor?: string | undefined;
+  /** Names of the fields to send, separated by commas; what is not named is absent from the views. Default: all. */
+  readonly fields?: string | undefined;
 }
 
 export interface RedriveFilter {

@@ -21,6 +21,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
   pause: { summary: 'Stop starting commands of a type', load: () => import('./pause.ts') },
   resume: { summary: 'Start commands of a paused type again', load: () => import('./resume.ts') },
   drain: { summary: 'Wait until nothing is due or running', load: () => import('./drain.ts') },
+  demo: {
+    summary: 'Run 20,000 commands on a temporary server and show what became of them',
+    load: () => import('./demo.ts'),
+  },
   config: { summary: 'Show the settings in effect and where they come from', load: () => import('./config.ts') },
 };
 
