@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ASSISTANT_ERRORS } from '@millrace/assistant';
 import { CLIENT_ERRORS } from '@millrace/client';
-import { COMMANDS_ERRORS } from '@millrace/commands';
+import { COMMANDS_ERRORS, createCommandMetrics } from '@millrace/commands';
 import { STORE_ERRORS } from '@millrace/engines/store';
 import { createHttpServer, createMetrics, HTTP_ERRORS } from '@millrace/http';
 import { KIT_ERRORS } from '@millrace/kit';
@@ -29,6 +29,7 @@ const PACKAGES = [
 async function renderAllMetrics(): Promise<string> {
   using metrics = createMetrics();
   const { registry } = metrics;
+  createCommandMetrics(registry);
   await using server = createHttpServer({ port: 0, registry });
   await server.start();
   // One request gives the metrics of HTTP their labels.

@@ -1,13 +1,11 @@
 import { createHash } from 'node:crypto';
 import { invalid } from '../errors.ts';
 import { isTaskId } from '../submission.ts';
-
-/** W3C Trace Context §3.2: version 00 and what later versions promise to keep. */
-const TRACEPARENT = /^(?!ff)[\da-f]{2}-(?!0{32})[\da-f]{32}-(?!0{16})[\da-f]{16}-[\da-f]{2}$/;
+import { parseTraceparent } from '../trace.ts';
 
 /** The caller's `traceparent`, unless it is malformed: then the trace starts anew, as the standard asks. */
 export function traceOf(header: string | readonly string[] | undefined): string | undefined {
-  return typeof header === 'string' && TRACEPARENT.test(header) ? header : undefined;
+  return typeof header === 'string' && parseTraceparent(header) !== undefined ? header : undefined;
 }
 
 const KEY_CHARACTERS_MAX = 1_000;
