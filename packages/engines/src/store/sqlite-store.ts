@@ -1,7 +1,8 @@
 import { statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { storeError } from './errors.ts';
+import type { AppError } from '@millrace/kit';
+import { STORE_ERRORS, storeError } from './errors.ts';
 import { PendingWrites } from './pending-writes.ts';
 import type { CommitObserver, Procedure, SqlValue, Store, StoreSchema, StoreStats } from './port.ts';
 import { QueryThread } from './query-thread.ts';
@@ -120,9 +121,10 @@ class SqliteStore implements Store {
       resourceLimits: { maxOldGenerationSizeMb: WRITER_HEAP_MB, maxYoungGenerationSizeMb: WRITER_YOUNG_HEAP_MB },
     });
     await new Promise<void>((resolve, reject) => {
-      writer.once('error', reject);
+      const onError = (error: Error) => reject(ownError(error));
+      writer.once('error', onError);
       writer.once('message', () => {
-        writer.off('error', reject);
+        writer.off('error', onError);
         resolve();
       });
     });
@@ -142,6 +144,12 @@ class SqliteStore implements Store {
     this.#failure ??= reason;
     this.#pending.failAll(reason);
   }
+}
+
+/** Gives an error of ours its class back: between threads only its fields survive. */
+function ownError(error: Error): Error {
+  const { code = '', details } = error as Partial<AppError>;
+  return code in STORE_ERRORS ? storeError(code as keyof typeof STORE_ERRORS, { details, cause: error }) : error;
 }
 
 /** A thread's module beside this one: TypeScript in a checkout, JavaScript in a published package. */
