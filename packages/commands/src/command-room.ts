@@ -301,8 +301,8 @@ class CommandRoom implements Commands {
   }
 
   drain(options: DrainOptions = {}): Promise<void> {
-    const { clock, heartbeatMs } = this.#options;
-    const parts = { clock, heartbeatMs, lanes: this.#lanes, train: this.#train, executor: this.#executor };
+    const { clock } = this.#options;
+    const parts = { clock, lanes: this.#lanes, train: this.#train, executor: this.#executor };
     return drain({ ...parts, holdsLeases: () => this.#keeper.isValid() }, options);
   }
 

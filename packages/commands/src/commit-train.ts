@@ -98,6 +98,11 @@ export class CommitTrain {
     return !this.#kicked && this.#isIdle();
   }
 
+  /** True while it waits before it tries the store again. */
+  get isHeld(): boolean {
+    return this.#held;
+  }
+
   /** When it looks for due commands again by itself: ms since the epoch, infinite when nothing waits for its time. */
   get nextWakeAt(): number {
     return this.#timerAt;

@@ -26,7 +26,6 @@ export interface DrainParts {
   readonly lanes: Lanes;
   readonly train: CommitTrain;
   readonly executor: Executor;
-  readonly heartbeatMs: number;
   readonly holdsLeases: () => boolean;
 }
 
@@ -47,22 +46,23 @@ export async function drain(parts: DrainParts, { signal, withinMs }: DrainOption
   const begun = clock.now();
   for (;;) {
     signal?.throwIfAborted();
-    await comeToRest(train);
+    await comeToRest();
     const state = stateOf(parts);
     const next = train.nextWakeAt;
     const isFar = next > (isVirtual ? begun : clock.now()) + within;
     if (state === 'idle' && isFar) return;
-    if (isVirtual && state === 'fenced') clock.advance(parts.heartbeatMs);
+    if (isVirtual && state === 'fenced') clock.advance(clock.nextTimerMs() ?? 0);
     else if (isVirtual && state !== 'busy' && !isFar) clock.advance(Math.max(0, next - clock.now()));
     else if (state === 'parked' && Number.isFinite(next) && isFar) return;
     else await sleep(foregroundClock, isVirtual ? LOOK_AGAIN_VIRTUAL_MS : LOOK_AGAIN_MS, signal);
   }
 }
 
-/** `parked`: handlers wait for children, nothing else goes on; `fenced`: nothing can be claimed before a heartbeat. */
+/** `parked`: handlers wait for children, nothing else goes on; `fenced`: nothing goes on before a timer of ours, for a lease or a new try at the store. */
 type State = 'busy' | 'parked' | 'fenced' | 'idle';
 
 function stateOf({ lanes, train, executor, holdsLeases }: DrainParts): State {
+  if (train.isHeld) return 'fenced';
   const all = [...lanes.all()];
   if (!train.isQuiet || all.some((lane) => lane.leased > 0 || lane.running > 0)) return 'busy';
   if (all.some((lane) => lane.depth > 0 && !lane.paused && !lane.blocked)) {
@@ -74,15 +74,14 @@ function stateOf({ lanes, train, executor, holdsLeases }: DrainParts): State {
 }
 
 /** Lets what has been settled have its consequences. */
-async function comeToRest(train: CommitTrain): Promise<void> {
+async function comeToRest(): Promise<void> {
   for (let turn = 0; turn < TURNS; turn += 1) await new Promise((resolve) => setImmediate(resolve));
-  if (!train.isQuiet) await train.quiet();
 }
 
 /** Waits for something that ends within `ms` of the clock's time; a virtual clock is moved so that it does. */
 export async function passing(clock: Clock, ms: number, waiting: Promise<void>): Promise<void> {
   if (!(clock instanceof VirtualClock)) return waiting;
-  for (let turn = 0; turn < TURNS; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  await comeToRest();
   clock.advance(ms);
   await waiting;
 }

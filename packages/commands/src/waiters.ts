@@ -65,6 +65,8 @@ export async function outcomeWithin(
 ): Promise<CommandOutcome | undefined> {
   const timer = clock.schedule(waitMs, () => resolve(undefined));
   const onAbort = () => resolve(undefined);
+  // A signal that has aborted already tells nobody any more.
+  if (signal?.aborted === true) onAbort();
   signal?.addEventListener('abort', onAbort, { once: true });
   try {
     return await promise;
