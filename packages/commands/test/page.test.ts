@@ -81,6 +81,7 @@ test('with a key configured the page asks for it and keeps it for the tab', { sk
   await page.reload();
   await shows(page, '#state', 'live');
   assert.equal(await page.isVisible('#ask'), false);
+  assert.equal(await page.isVisible('nav a[href="/metrics"]'), false);
 });
 
 test('the page loads only its own files and shows numbers to nobody without the key', async () => {

@@ -14,7 +14,7 @@ export const PAGE_HTML = `<!doctype html>
 <header>
   <h1>Millrace</h1>
   <p id="state" class="state" role="status" data-state="waiting">connecting</p>
-  <nav><a href="/docs">API</a><a href="/health/detailed">Health</a><a href="/metrics">Metrics</a></nav>
+  <nav><a class="open" href="/docs">API</a><a href="/health/detailed">Health</a><a class="open" href="/metrics">Metrics</a></nav>
 </header>
 <main>
   <form id="ask" hidden>

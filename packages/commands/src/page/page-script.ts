@@ -16,10 +16,8 @@ export const PAGE_SCRIPT = `'use strict';
   let failed = -1;
   let ended = -1;
 
-  const headers = () => {
-    const key = sessionStorage.getItem(KEY);
-    return key === null ? {} : { Authorization: 'Bearer ' + key };
-  };
+  const isKeyed = () => sessionStorage.getItem(KEY) !== null;
+  const headers = () => (isKeyed() ? { Authorization: 'Bearer ' + sessionStorage.getItem(KEY) } : {});
 
   const text = (id, value) => {
     const element = byId(id);
@@ -87,7 +85,9 @@ export const PAGE_SCRIPT = `'use strict';
     byId('calm').hidden = items.length > 0;
     byId('failures').replaceChildren(...items.map((item) => {
       const at = make('time', { datetime: item.finishedAt }, clock.format(new Date(item.finishedAt)));
-      const link = make('a', { href: '/commands/' + encodeURIComponent(item.taskId) }, make('code', {}, item.taskId));
+      // A link carries no key: where one is needed, the name alone is shown.
+      const name = make('code', {}, item.taskId);
+      const link = isKeyed() ? name : make('a', { href: '/commands/' + encodeURIComponent(item.taskId) }, name);
       const error = item.error === undefined ? '' : item.error.code + ': ' + item.error.message;
       return make('tr', {},
         make('td', { class: 'time' }, at), make('td', {}, item.taskType), make('td', {}, link), make('td', {}, error));
@@ -126,6 +126,7 @@ export const PAGE_SCRIPT = `'use strict';
 
   const show = (overview) => {
     byId('board').hidden = false;
+    for (const link of document.querySelectorAll('nav .open')) link.hidden = isKeyed();
     state(overview.accepting ? 'live' : 'waiting', overview.accepting ? 'live' : 'not taking commands');
     for (const name of ['depth', 'active', 'scheduled']) text(name, number.format(overview[name]));
     text('age', overview.depth === 0 ? '–' : span(overview.queueAgeMs));
@@ -161,7 +162,7 @@ export const PAGE_SCRIPT = `'use strict';
       try {
         const response = await fetch('/page/events', { headers: headers(), cache: 'no-store' });
         if (response.status === 401 || response.status === 403) {
-          const had = sessionStorage.getItem(KEY) !== null;
+          const had = isKeyed();
           sessionStorage.removeItem(KEY);
           ask(had ? 'That key does not open this server.' : '');
           return;
