@@ -40,6 +40,16 @@ test('past the wait the answer is 202 with where to look, and the command goes o
   assert.equal(view.body.result, 'through');
 });
 
+test('a slow command is waited for past the first second, a delayed one within the wait', async () => {
+  await using env = await startRoutes();
+  const delayed = env.post(process, { taskId: 'slow-1', taskType: 'ECHO', delay: 1_200 });
+  const short = env.post(process, { taskId: 'slow-2', taskType: 'GATED' }, { Prefer: 'wait=2' });
+  assert.equal((await delayed).body.status, 'SUCCESS');
+  const answer = await short;
+  assert.equal(answer.status, 202);
+  assert.equal(answer.headers.get('preference-applied'), 'wait=2');
+});
+
 test('respond-async and a delay beyond the wait are answered at once', async () => {
   await using env = await startRoutes();
   const headers = { Prefer: 'return=minimal, Respond-Async; foo' };

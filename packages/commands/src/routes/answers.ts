@@ -7,6 +7,13 @@ export function locationOf(taskId: string): string {
   return `/commands/${taskId}`;
 }
 
+/** Aborts when the answer can reach nobody any more. */
+export function goneSignal(reply: HttpReply): AbortSignal {
+  const gone = new AbortController();
+  reply.raw.once('close', () => gone.abort());
+  return gone.signal;
+}
+
 /** 202: it is durable and goes on. */
 export function accepted(reply: HttpReply, receipt: SubmitReceipt): CommandAccepted {
   if (receipt.replay) reply.header('idempotent-replay', 'true');

@@ -2,7 +2,7 @@ import { type HttpApp, parseJsonText } from '@millrace/http';
 import { type Clock, type Timer, toAppError } from '@millrace/kit';
 import type { EventMessage } from '../commands.ts';
 import { invalid } from '../errors.ts';
-import { type CommandRoutesOptions, TAGS } from './route-options.ts';
+import type { CommandRoutesOptions } from './route-options.ts';
 
 /** Streams that one socket may follow at once. */
 export const SUBSCRIPTIONS_MAX = 100;
@@ -32,8 +32,7 @@ interface Socket {
  * understood is answered by `{"error": …}` and changes nothing.
  */
 export function registerCommandSocket(app: HttpApp, options: CommandRoutesOptions): void {
-  const schema = { tags: TAGS, summary: 'A WebSocket with the events of commands' };
-  app.get('/ws', { websocket: true, config: { eventStream: true }, schema }, (socket) => {
+  app.get('/ws', { websocket: true, config: { eventStream: true } }, (socket) => {
     new SocketSession(socket as unknown as Socket, options).open();
   });
 }

@@ -2,6 +2,7 @@ import type { HttpApp } from '@millrace/http';
 import { COMMAND_STATUSES } from '@millrace/kit';
 import { type Static, Type } from 'typebox';
 import type { ListFilter } from '../commands.ts';
+import { goneSignal } from './answers.ts';
 import { WAIT_SECONDS_MAX } from './preferences.ts';
 import { fieldPicker, InstantQuery, instantOf } from './query-parts.ts';
 import { answers, type CommandRoutesOptions, TAGS } from './route-options.ts';
@@ -47,11 +48,12 @@ export function readRoutes(app: HttpApp, options: CommandRoutesOptions): void {
     querystring: GetQuery,
     response: answers({ 200: ViewSchema }),
   };
-  app.get('/commands/:taskId', { schema }, async (request) => {
+  app.get('/commands/:taskId', { schema }, async (request, reply) => {
     const { wait = 0, fields } = request.query;
     const pick = fieldPicker(fields);
     const waitMs = Math.min(wait, WAIT_SECONDS_MAX) * 1_000;
-    return pick(await options.commands.get(request.params.taskId, { waitMs }));
+    const signal = waitMs > 0 ? goneSignal(reply) : undefined;
+    return pick(await options.commands.get(request.params.taskId, { waitMs, signal }));
   });
 }
 

@@ -3,17 +3,20 @@ import { type BatchItem, isTerminal, type SubmitInput } from '@millrace/kit';
 import { Type } from 'typebox';
 import type { Commands } from '../commands.ts';
 import { invalid } from '../errors.ts';
-import { accepted, answered } from './answers.ts';
+import { accepted, answered, goneSignal } from './answers.ts';
 import { preferencesOf } from './preferences.ts';
 import { traceOf, withIdempotencyKey } from './request-identity.ts';
 import { answers, type CommandRoutesOptions, documentsOnly, refusalFields, TAGS } from './route-options.ts';
 import { AcceptedSchema, BatchAnswer, OutcomeSchema, ProcessBody, RefusedSchema, SubmitBody } from './schemas.ts';
 
+/** So long nobody looks whether the client is still there: most commands are faster, and looking costs each of them. */
+const UNWATCHED_WAIT_MS = 1_000;
+
 const config = { errorFields: refusalFields };
 
 /** The ways in: `POST /command/process`, `POST /commands`, `POST /commands/batch`. */
-export function submitRoutes(app: HttpApp, { commands }: CommandRoutesOptions): void {
-  processRoute(app, commands);
+export function submitRoutes(app: HttpApp, { commands, clock }: CommandRoutesOptions): void {
+  processRoute(app, { commands, clock });
   submitRoute(app, commands);
   registerBatchRoutes(app, (batch) => {
     const schema = {
@@ -29,7 +32,7 @@ export function submitRoutes(app: HttpApp, { commands }: CommandRoutesOptions): 
   });
 }
 
-function processRoute(app: HttpApp, commands: Commands): void {
+function processRoute(app: HttpApp, { commands, clock }: Pick<CommandRoutesOptions, 'commands' | 'clock'>): void {
   const schema = {
     tags: TAGS,
     summary: 'Submit a command and wait for its end',
@@ -44,9 +47,16 @@ function processRoute(app: HttpApp, commands: Commands): void {
     const body = request.body as SubmitInput;
     if ((Object(body) as { taskId?: unknown }).taskId === undefined) throw invalid('/taskId', 'taskId is missing.');
     const { waitMs, applied } = preferencesOf(headers.prefer);
-    const processed = await commands.process(body, { waitMs, trace: traceOf(headers.traceparent) });
+    const trace = traceOf(headers.traceparent);
+    const processed = await commands.process(body, { waitMs: Math.min(waitMs, UNWATCHED_WAIT_MS), trace });
     if (applied !== undefined) reply.header('preference-applied', applied);
-    return answered(reply, processed);
+    const { receipt, outcome } = processed;
+    const restMs = waitMs - UNWATCHED_WAIT_MS;
+    if (outcome !== undefined || receipt.runAt.getTime() > clock.now() + restMs) return answered(reply, processed);
+    const waiting = { waitMs: restMs, signal: goneSignal(reply) };
+    // It is durable already: when the wait cannot go on, the answer is 202.
+    const late = await commands.waitForOutcome(receipt.taskId, waiting).catch(() => undefined);
+    return answered(reply, { receipt, outcome: late });
   });
 }
 
