@@ -297,6 +297,7 @@ class CommandRoom implements Commands {
       queueAgeMs: this.#queueAge.of(depth),
       accepting: this.#closedBecause() === undefined,
       types: [...this.#lanes.all()].map(stateOf),
+      cpu: this.#pool?.stats(),
     };
   }
 

@@ -10,6 +10,7 @@ import type {
   Service,
   SubmitInput,
 } from '@millrace/kit';
+import type { CpuPoolStats } from './cpu-pool.ts';
 import type { DrainOptions } from './drain.ts';
 import type { EventStats } from './event-hub.ts';
 
@@ -98,6 +99,8 @@ export interface CommandsSnapshot {
   readonly queueAgeMs: number;
   readonly accepting: boolean;
   readonly types: readonly TypeState[];
+  /** The threads of `cpu: true` types; `undefined` where somebody else runs those. */
+  readonly cpu: CpuPoolStats | undefined;
 }
 
 /**

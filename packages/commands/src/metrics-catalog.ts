@@ -38,6 +38,9 @@ export const COMMAND_METRICS = {
     help: 'Commands that wait for their time, of the whole fleet.',
   },
   command_active_total: { type: 'gauge', labels: [], help: 'Handlers at work in this process.' },
+  command_cpu_threads_active: { type: 'gauge', labels: [], help: 'CPU threads of this process that compute now.' },
+  command_cpu_threads_max: { type: 'gauge', labels: [], help: 'CPU threads of this process that may compute at once.' },
+  command_cpu_queue_depth: { type: 'gauge', labels: [], help: 'Started attempts that wait for a CPU thread.' },
   command_queue_age_seconds: {
     type: 'gauge',
     labels: [],

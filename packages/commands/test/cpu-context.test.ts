@@ -20,6 +20,16 @@ test('log lines cross with the command they belong to, at the levels that are as
   assert.partialDeepStrictEqual(lines, [['Said from a thread', { taskId, metadata: { part: 3 } }]]);
 });
 
+test('progress reaches watchers, the last of it before the end', async () => {
+  await using env = await createCpuEnv();
+  const { taskId } = await env.commands.submit({ taskType: 'cpu', payload: { do: 'report' } });
+  const seen: unknown[] = [];
+  for await (const message of env.commands.watch(taskId)) {
+    if (message.type === 'command.progress') seen.push(message.progress);
+  }
+  assert.deepEqual(seen, [{ part: 1 }, { part: 2 }, { part: 3 }]);
+});
+
 test('a flood of progress leaves the handler at its own pace and the event loop bounded', async () => {
   await using env = await createCpuEnv();
   const { result } = await env.run('flood', { reports: REPORTS_WAITING_MAX * 20 });
