@@ -273,7 +273,8 @@ export class CommitTrain {
     if (claims.length === 0) return claims;
     const share = Math.max(1, Math.floor(itemsMax / claims.length));
     // One suspect at a time in the whole process; the types take turns at claiming it.
-    const turn = this.#options.hasSuspect() ? -1 : this.#turn++ % claims.length;
+    const asking = claims.findIndex(({ lane }) => lane.asksForSuspect);
+    const turn = this.#options.hasSuspect() ? -1 : asking >= 0 ? asking : this.#turn++ % claims.length;
     return claims.map(({ lane, request }, index) => ({
       lane,
       request: { ...request, limit: Math.min(request.limit, share), suspects: index === turn },
@@ -295,8 +296,10 @@ export class CommitTrain {
     for (const [index, claimed] of arrived.claims.entries()) {
       const lane = load.lanes[index] as Lane;
       lane.after = claimed.after;
-      // Suspects that were left wait for their type's turn, or until the one at work has ended.
-      lane.blocked = claimed.commands.length === 0 && !(claimed.leftSuspects && !this.#options.hasSuspect());
+      const isEmpty = claimed.commands.length === 0;
+      const mayAsk = load.departure.claims[index]?.suspects === false && !this.#options.hasSuspect();
+      lane.asksForSuspect = isEmpty && mayAsk;
+      lane.blocked = isEmpty && !mayAsk;
       for (const command of claimed.commands) {
         lane.take(command.concurrencyKey, monotonic);
         leased.push(command);

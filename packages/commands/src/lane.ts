@@ -44,6 +44,8 @@ export class Lane {
   after = '';
   /** True after a claim that found nothing to take; reset by whatever may change that. */
   blocked = false;
+  /** True after such a claim that was not allowed to take a suspect: it is the type's turn to take one. */
+  asksForSuspect = false;
   #type: TaskType;
   #window: SlidingWindow | undefined;
   readonly #keys = new Map<string, KeyState>();

@@ -1,5 +1,5 @@
 import type { SqlConnection } from '@millrace/engines/store';
-import { type CommandRow, type LeasedCommand, SUSPECT_CRASHES } from '../command.ts';
+import { type CommandRow, CRASHES_MAX, type LeasedCommand, SUSPECT_CRASHES } from '../command.ts';
 import type { Rollups } from './add-rollups.ts';
 import type { DepthCount } from './depth-count.ts';
 
@@ -26,8 +26,6 @@ export interface Claimed {
   readonly expired: readonly { readonly id: number; readonly taskId: string; readonly attempt: number }[];
   /** True when nothing claimable was left behind for want of room. */
   readonly drained: boolean;
-  /** True when suspects were passed over. */
-  readonly leftSuspects: boolean;
 }
 
 export interface Claimer {
@@ -57,7 +55,8 @@ const FIRST_KEY = `
 const CANDIDATES = `
   SELECT id, task_id, task_type, status, concurrency_key, due_at, expires_at, priority, timeout_ms, run, attempts,
     failures, crashes, lease, correlation_id, created_at, queued_at
-  FROM commands WHERE ready = 1 AND task_type = ? AND concurrency_key = ? ORDER BY order_at, id LIMIT ?`;
+  FROM commands WHERE ready = 1 AND task_type = ? AND concurrency_key = ? AND crashes < ?
+  ORDER BY order_at, id LIMIT ?`;
 
 const LEASE = `
   UPDATE commands SET status = 'RUNNING', ready = NULL, lease = lease + 1, lease_owner = ?, attempts = attempts + 1,
@@ -132,7 +131,6 @@ class Claim {
   readonly #expired: { id: number; taskId: string; attempt: number }[] = [];
   #characters = 0;
   #suspects: boolean;
-  #leftSuspects = false;
 
   constructor(db: SqlConnection, request: ClaimRequest, by: Claimer) {
     this.#db = db;
@@ -155,26 +153,24 @@ class Claim {
     const room = this.#room.get(key) ?? this.#request.perKey;
     const wanted = Math.min(quantum, room, this.left());
     if (wanted <= 0) return false;
-    const rows = this.#db.all<CommandRow>(CANDIDATES, this.#request.taskType, key, wanted);
+    // Suspects that may not be had now must not stand in the way of those behind them.
+    const crashesMax = this.#suspects ? CRASHES_MAX : SUSPECT_CRASHES;
+    const rows = this.#db.all<CommandRow>(CANDIDATES, this.#request.taskType, key, crashesMax, wanted);
     let taken = 0;
-    let passed = 0;
     for (const row of rows) {
       if (!this.hasRoom()) break;
       if (row.expires_at !== null && row.expires_at <= this.#by.now) this.#expire(row);
-      else if (row.crashes >= SUSPECT_CRASHES && !this.#suspects) {
-        passed++;
-        this.#leftSuspects = true;
-      } else {
+      else if (row.crashes < SUSPECT_CRASHES || this.#suspects) {
         this.#lease(row);
         taken++;
       }
     }
     this.#room.set(key, room - taken);
-    return rows.length === wanted && passed < rows.length && room - taken > 0;
+    return rows.length === wanted && room - taken > 0;
   }
 
-  result(): Pick<Claimed, 'commands' | 'expired' | 'leftSuspects'> {
-    return { commands: this.#commands, expired: this.#expired, leftSuspects: this.#leftSuspects };
+  result(): Pick<Claimed, 'commands' | 'expired'> {
+    return { commands: this.#commands, expired: this.#expired };
   }
 
   #expire(row: CommandRow): void {
