@@ -162,7 +162,7 @@ function base(command: LeasedCommand, { now, startedAt, durationMs }: EndContext
     startedAt,
     endedAt: now,
     durationMs: Math.max(0, Math.round(durationMs)),
-    follower: null,
+    hasCallback: command.callbackUrl !== null,
   };
 }
 

@@ -103,8 +103,8 @@ export interface EndedAttempt {
   readonly result: string | null;
   readonly error: string | null;
   readonly errorCode: string | null;
-  /** A command that is born of this end (a webhook's delivery); stored only if the end counts. */
-  readonly follower: NewCommand | null;
+  /** Somebody wants to hear of its end: it is noted in the same transaction. */
+  readonly hasCallback: boolean;
 }
 
 export type AttemptOutcome =

@@ -23,7 +23,6 @@ export function describeDeparture(
     if (refused.has(index)) continue;
     names.set(entry.command.id, entry.command);
     ends.set(entry.command.id, entry.ended);
-    if (entry.ended.follower !== null) names.set(entry.ended.follower.id, entry.ended.follower);
   }
   for (const [index, claimed] of arrived.claims.entries()) {
     const taskType = departure.claims[index]?.taskType ?? '';

@@ -17,7 +17,6 @@ export function unstorableEnd(entry: EndEntry, error: unknown): EndEntry {
       result: null,
       error: JSON.stringify(stored),
       errorCode: stored.code,
-      follower: null,
     },
   };
 }

@@ -30,8 +30,7 @@ export interface WebhookOutboxOptions {
 }
 
 /**
- * Turns noted ends into deliveries. The note is written by the transaction that ends the command (a trigger of the
- * schema), the delivery is a command of its own, and the note goes only once that command is durable; its taskId
+ * Turns noted ends into deliveries. The note is written by the transaction that ends the command, the delivery is a command of its own, and the note goes only once that command is durable; its taskId
  * follows from the end, so that a crash in between makes it a replay.
  */
 export class WebhookOutbox implements Service {

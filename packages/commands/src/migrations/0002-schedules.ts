@@ -3,9 +3,8 @@ import type { Migration } from '@millrace/engines/store';
 /**
  * Schedules, and the outbox of webhooks.
  * - `command_schedules_due` holds enabled schedules only; `next_at` is the tick that fires next.
- * - `commands.callback` is 1 for commands that somebody wants to hear of. The trigger notes their end in the same
- *   transaction, whoever brings it about (a handler, an operator, expiry, the rescuer), so that no path can forget it
- *   and no end that did not count is told. Statements that do not name `finished_at` never see it.
+ * - `commands.callback` is 1 for commands that somebody wants to hear of; their end is noted in `command_callbacks` by
+ *   the transaction that ends them, and stays there until its delivery is durable.
  * Lock: exclusive. Duration: instant (a column without a default value rewrites nothing). Not breaking.
  */
 export const addSchedules: Migration = {
@@ -35,11 +34,5 @@ export const addSchedules: Migration = {
       ended_at INTEGER NOT NULL,
       PRIMARY KEY (command_id, run)
     ) STRICT, WITHOUT ROWID;
-
-    CREATE TRIGGER commands_called_back AFTER UPDATE OF finished_at ON commands
-    WHEN NEW.callback = 1 AND NEW.finished_at IS NOT NULL AND OLD.finished_at IS NULL
-    BEGIN
-      INSERT OR REPLACE INTO command_callbacks (command_id, run, ended_at) VALUES (NEW.id, NEW.run, NEW.finished_at);
-    END;
   `,
 };

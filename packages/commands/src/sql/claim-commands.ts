@@ -2,6 +2,7 @@ import type { SqlConnection } from '@millrace/engines/store';
 import { type CommandRow, CRASHES_MAX, type LeasedCommand, SUSPECT_CRASHES } from '../command.ts';
 import type { Rollups } from './add-rollups.ts';
 import type { DepthCount } from './depth-count.ts';
+import { noteCallback } from './note-callback.ts';
 
 /** What one type may claim now. */
 export interface ClaimRequest {
@@ -175,6 +176,7 @@ class Claim {
 
   #expire(row: CommandRow): void {
     this.#db.run(EXPIRE, this.#by.now, this.#by.now, row.id);
+    noteCallback(this.#db, row.id);
     this.#by.depth.add(row.task_type, -1, 0);
     this.#by.rollups.add(row.task_type, 'EXPIRED', this.#by.now, 0);
     this.#expired.push({ id: row.id, taskId: row.task_id, attempt: row.attempts });

@@ -2,6 +2,7 @@ import { defineProcedure, type SqlConnection } from '@millrace/engines/store';
 import { type CommandRow, orderAtOf } from '../command.ts';
 import { Rollups } from './add-rollups.ts';
 import { type DepthChange, DepthCount } from './depth-count.ts';
+import { noteCallback } from './note-callback.ts';
 import { addEvent, type EventBatch, recordEvents, type StoredEventKind } from './record-events.ts';
 
 /** What an operator's act came to. */
@@ -32,6 +33,7 @@ export const cancelCommand = defineProcedure<{ now: number; taskId: string }, Co
     if (row === undefined) return act.result(db, now);
     if (db.run(CANCEL, now, now, now, row.id) === 1) {
       act.note(row, 'cancelled');
+      noteCallback(db, row.id);
       act.rollups.add(row.task_type, 'CANCELLED', now, runtimeOf(row, now));
     } else act.before.push(row);
     if (act.changed > 0 && row.ready !== null) act.depth.add(row.task_type, row.ready === 1 ? -1 : 0, row.ready - 1);

@@ -79,7 +79,6 @@ function noteEnds(ended: readonly EndedAttempt[], refused: readonly number[], ev
     const kind = KIND_OF_END[attempt.status];
     if (kind === undefined || attempt.outcome === 'returned' || stale?.has(index) === true) continue;
     addEvent(events, kind, attempt);
-    if (attempt.follower !== null) addEvent(events, 'queued', { id: attempt.follower.id, attempt: 0 });
   }
 }
 

@@ -3,7 +3,7 @@ import type { TerminalStatus } from '@millrace/kit';
 import type { EndedAttempt } from '../command.ts';
 import type { Rollups } from './add-rollups.ts';
 import type { DepthCount } from './depth-count.ts';
-import { insertCommand } from './insert-commands.ts';
+import { noteCallback } from './note-callback.ts';
 
 /** Where the ends are written from. */
 export interface Ender {
@@ -72,7 +72,7 @@ function end(db: SqlConnection, attempt: EndedAttempt, status: TerminalStatus, f
   if (changes === 0) return false;
   from.rollups.add(attempt.taskType, status, endedAt, durationMs);
   db.run(STORE_RESULT, id, status, result, error, endedAt);
-  if (attempt.follower !== null) insertCommand(db, { command: attempt.follower, claim: false }, from);
+  if (attempt.hasCallback) noteCallback(db, id);
   return true;
 }
 

@@ -37,7 +37,7 @@ const INSERT = `
 const INSERT_PAYLOAD = `
   INSERT INTO command_payloads (command_id, payload, metadata, callback_url, trace) VALUES (?, ?, ?, ?, ?)`;
 
-/* A statement of its own: most commands have none. Their end is noted by a trigger. */
+/* A statement of its own: most commands have none. */
 const MARK_CALLBACK = 'UPDATE commands SET callback = 1 WHERE id = ?';
 
 const FIND_DUPLICATE = `

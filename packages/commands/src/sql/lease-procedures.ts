@@ -2,6 +2,7 @@ import { defineProcedure, type SqlConnection } from '@millrace/engines/store';
 import { type CommandRow, CRASHES_MAX, orderAtOf } from '../command.ts';
 import { Rollups } from './add-rollups.ts';
 import { type DepthChange, DepthCount, readDepths } from './depth-count.ts';
+import { noteCallback } from './note-callback.ts';
 import { nextDueAt } from './promote-due.ts';
 import { addEvent, type EventBatch, recordEvents } from './record-events.ts';
 
@@ -169,4 +170,5 @@ function takeOver(db: SqlConnection, row: CommandRow, now: number): void {
 function giveUp(db: SqlConnection, row: CommandRow, { now, poisonError }: RescueArgs): void {
   db.run(GIVE_UP, now, now, Math.max(0, now - (row.started_at ?? now)), row.id, row.lease);
   db.run(STORE_ERROR, row.id, poisonError, now);
+  noteCallback(db, row.id);
 }
