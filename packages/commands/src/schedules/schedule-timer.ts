@@ -3,7 +3,7 @@ import { advanceSchedule, READ_DUE_SCHEDULES, READ_NEXT_TICK } from '../sql/sche
 import { CronTicks } from './cron-ticks.ts';
 import { dueTicks } from './due-ticks.ts';
 import { firingTaskId, type ScheduledCommand, type ScheduleRow } from './schedule.ts';
-import type { SchedulesOptions } from './schedules.ts';
+import type { SchedulesOptions } from './schedule-options.ts';
 
 /** The store is asked at least this often, in ms: for clocks that jump and for schedules that others store. */
 const POLL_MS = 60_000;

@@ -1,6 +1,4 @@
-import type { Store } from '@millrace/engines/store';
-import { AppError, type Clock, createUuidV7, type Logger, type Page, type Service } from '@millrace/kit';
-import type { Commands } from '../commands.ts';
+import { AppError, createUuidV7, type Page, type Service } from '@millrace/kit';
 import { commandsError, invalid } from '../errors.ts';
 import {
   deleteSchedule,
@@ -22,7 +20,10 @@ import {
   type ScheduleRow,
   scheduleView,
 } from './schedule.ts';
+import type { SchedulesOptions } from './schedule-options.ts';
 import { commandOf, ScheduleTimer } from './schedule-timer.ts';
+
+export type { SchedulesOptions } from './schedule-options.ts';
 
 export const SCHEDULES_LIMIT_DEFAULT = 50;
 export const SCHEDULES_LIMIT_MAX = 1_000;
@@ -54,13 +55,6 @@ export interface Schedules extends Service {
   remove(scheduleId: string): Promise<void>;
   /** Fires once now, beside its ticks. @returns the taskId @throws SCHEDULE_NOT_FOUND and what `submit` throws */
   run(scheduleId: string): Promise<{ readonly taskId: string }>;
-}
-
-export interface SchedulesOptions {
-  readonly store: Store;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly commands: Pick<Commands, 'check' | 'submit' | 'submitMany'>;
 }
 
 /** Makes the schedules of a store; they fire between `start` and `stop`. The store must be open, the commands started. */
