@@ -54,6 +54,8 @@ export interface ListFilter {
   /** Default 50, at most 1,000. */
   readonly limit?: number | undefined;
   readonly cursor?: string | undefined;
+  /** Leaves payload, metadata and result unread, which may be large; default false. */
+  readonly brief?: boolean | undefined;
 }
 
 export interface RedriveFilter {

@@ -45,6 +45,11 @@ test('lists are filtered, newest first, and paged by cursor', async () => {
   assert.deepEqual(taskIds(await env.get('/commands?taskType=ECHO&correlationId=x')), ['l-1']);
   assert.deepEqual(taskIds(await env.get('/commands?createdFrom=2020-01-01T00:00:00Z&to=2020-02-01')), []);
   assert.equal((await env.get('/commands?from=2020-01-01')).body.items.length, 3);
+  const some = await env.get('/commands?fields=taskId,status,error&status=FAILURE');
+  assert.equal(some.body.items[0].error.code, 'PROCESSING_ERROR');
+  assert.deepEqual(Object.keys(some.body.items[0]), ['taskId', 'status', 'error']);
+  const withResult = await env.get('/commands?fields=result&limit=1');
+  assert.deepEqual(withResult.body.items, [{ result: null }]);
   const first = await env.get('/commands?limit=2');
   assert.deepEqual(taskIds(first), ['l-3', 'l-2']);
   const rest = await env.get(`/commands?limit=2&cursor=${first.body.nextCursor}`);

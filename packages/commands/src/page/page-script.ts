@@ -70,7 +70,7 @@ export const PAGE_SCRIPT = `'use strict';
   const quantile = (sorted, q) => sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))];
 
   const showLatency = async () => {
-    const { items } = await read('/commands?fields=createdAt,finishedAt,history&limit=' + NEWEST_MAX);
+    const { items } = await read('/commands?fields=createdAt,finishedAt&limit=' + NEWEST_MAX);
     const spans = items
       .filter((item) => item.finishedAt !== null)
       .map((item) => Date.parse(item.finishedAt) - Date.parse(item.createdAt))

@@ -15,6 +15,13 @@ export function instantOf(value: string | undefined, name: string): Date | undef
   return new Date(parseInstant(text, `/${name}`));
 }
 
+const LARGE_FIELDS = ['payload', 'metadata', 'result'];
+
+/** Whether none of the fields asked for may be large. */
+export function isBrief(fields: string | undefined): boolean {
+  return fields !== undefined && !fields.split(',').some((name) => LARGE_FIELDS.includes(name.trim()));
+}
+
 /** What `?fields=a,b` leaves of a view. @throws VALIDATION_ERROR for an unknown field */
 export function fieldPicker(fields: string | undefined): (view: object) => object {
   if (fields === undefined) return (view) => view;

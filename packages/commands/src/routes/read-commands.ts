@@ -4,7 +4,7 @@ import { type Static, Type } from 'typebox';
 import type { ListFilter } from '../commands.ts';
 import { goneSignal } from './answers.ts';
 import { WAIT_SECONDS_MAX } from './preferences.ts';
-import { fieldPicker, InstantQuery, instantOf } from './query-parts.ts';
+import { fieldPicker, InstantQuery, instantOf, isBrief } from './query-parts.ts';
 import { answers, type CommandRoutesOptions, TAGS } from './route-options.ts';
 import { TaskIdParams, TypeStateSchema, ViewPage, ViewSchema } from './schemas.ts';
 
@@ -102,9 +102,10 @@ function statsRoutes(app: HttpApp, { commands, clock }: CommandRoutesOptions): v
   app.get('/commands/types', { schema: types }, async () => ({ items: commands.snapshot().types }));
 }
 
-function filterOf({ fields: _, from, to, ...query }: Static<typeof ListQuery>): ListFilter {
+function filterOf({ fields, from, to, ...query }: Static<typeof ListQuery>): ListFilter {
   return {
     ...query,
+    brief: isBrief(fields),
     createdFrom: instantOf(query.createdFrom, 'createdFrom') ?? instantOf(from, 'from'),
     createdTo: instantOf(query.createdTo, 'createdTo') ?? instantOf(to, 'to'),
   };

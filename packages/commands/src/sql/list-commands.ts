@@ -42,6 +42,8 @@ export interface ListQuery {
 
 const WIDE = `
   SELECT c.*, p.payload AS payload, p.metadata AS metadata, r.result AS result, r.error AS error`;
+/** As `WIDE`, without what may be large. */
+const BRIEF = 'SELECT c.*, NULL AS payload, NULL AS metadata, NULL AS result, r.error AS error';
 const JOINED = `
   LEFT JOIN command_payloads p ON p.command_id = c.id
   LEFT JOIN command_results r ON r.command_id = c.id`;
@@ -71,7 +73,7 @@ export function listQuery(filter: ListFilter, deadLettersOnly: boolean): ListQue
   const where = conditions.length === 0 ? '' : `WHERE ${conditions.map(([sql]) => sql).join(' AND ')}`;
   const by = order === 'id' ? 'c.id DESC' : `${column} DESC, c.id DESC`;
   return {
-    sql: `${WIDE} FROM commands c ${index} ${JOINED} ${where} ORDER BY ${by} LIMIT ?`,
+    sql: `${filter.brief === true ? BRIEF : WIDE} FROM commands c ${index} ${JOINED} ${where} ORDER BY ${by} LIMIT ?`,
     values: [...conditions.flatMap(([, ...values]) => values), limit + 1],
     limit,
     cursorAfter: (row) => cursorOf(letter, { at: order === 'ended' ? row.updated_at : row.created_at, id: row.id }),
