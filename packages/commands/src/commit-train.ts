@@ -8,7 +8,7 @@ import type { CommandsObserver } from './observer.ts';
 import type { ClaimRequest } from './sql/claim-commands.ts';
 import { type Arrived, type Departure, departTrain } from './sql/depart-train.ts';
 import type { Arrival, Duplicate } from './sql/insert-commands.ts';
-import { type ArrivalExceptions, type Group, isDue, type Load, type Seat } from './train-load.ts';
+import { type ArrivalExceptions, type Group, isDue, type Load, type Seat, WAKE_MS_MAX } from './train-load.ts';
 import { isUnstorableEnd, unstorableEnd } from './unstorable-end.ts';
 
 /** Items that must wait before a second departure leaves while the first is under way: fewer are no use to the writer. */
@@ -295,11 +295,7 @@ export class CommitTrain {
     const monotonic = clock.monotonic();
     for (const [index, claimed] of arrived.claims.entries()) {
       const lane = load.lanes[index] as Lane;
-      lane.after = claimed.after;
-      const isEmpty = claimed.commands.length === 0;
-      const mayAsk = load.departure.claims[index]?.suspects === false && !this.#options.hasSuspect();
-      lane.asksForSuspect = isEmpty && mayAsk;
-      lane.blocked = isEmpty && !mayAsk;
+      lane.noteClaim(load.departure.claims[index] as ClaimRequest, claimed, this.#options.hasSuspect());
       for (const command of claimed.commands) {
         lane.take(command.concurrencyKey, monotonic);
         leased.push(command);
@@ -385,7 +381,8 @@ export class CommitTrain {
     const { clock, lanes } = this.#options;
     this.#timer?.cancel();
     this.#timerAt = at;
-    this.#timer = clock.schedule(Math.max(0, at - clock.now()), () => {
+    // The wall clock may be set forward meanwhile: look again soon.
+    this.#timer = clock.schedule(Math.min(Math.max(0, at - clock.now()), WAKE_MS_MAX), () => {
       this.#timerAt = Number.POSITIVE_INFINITY;
       for (const lane of lanes.all()) lane.blocked = false;
       if (this.#nextDueAt > clock.now()) this.#wakeAt(this.#nextDueAt);

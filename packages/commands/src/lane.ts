@@ -1,7 +1,7 @@
 import { type LaneLimits, SlidingWindow } from '@millrace/kit';
 import { Pace } from './pace.ts';
 import { ParkedSlot } from './parked-slot.ts';
-import type { ClaimRequest } from './sql/claim-commands.ts';
+import { type Claimed, type ClaimRequest, KEY_STEPS_MAX } from './sql/claim-commands.ts';
 import type { TaskType } from './task-type.ts';
 
 /** Keys of one type that are remembered with their own limits; past it new keys wait until others fall idle. */
@@ -44,6 +44,8 @@ export class Lane {
   after = '';
   /** True after a claim that found nothing to take; reset by whatever may change that. */
   blocked = false;
+  /** Claims one after the other that gave up among keys without room. */
+  #looks = 0;
   /** True after such a claim that was not allowed to take a suspect: it is the type's turn to take one. */
   asksForSuspect = false;
   #type: TaskType;
@@ -215,6 +217,16 @@ export class Lane {
       after: this.after,
       suspects: false,
     };
+  }
+
+  /** What a claim came to decides whether another is worth while before something changes. */
+  noteClaim(request: ClaimRequest, claimed: Claimed, hasSuspect: boolean): void {
+    const isEmpty = claimed.commands.length === 0;
+    this.after = claimed.after;
+    this.asksForSuspect = isEmpty && !request.suspects && !hasSuspect;
+    this.#looks = claimed.gaveUp ? this.#looks + 1 : 0;
+    const looksOn = claimed.gaveUp && this.#looks <= Math.ceil(request.room.length / KEY_STEPS_MAX) + 1;
+    this.blocked = isEmpty && !this.asksForSuspect && !looksOn;
   }
 
   /** In how many ms waiting for a rate or a pause alone could be over; `undefined` when neither holds anything up. */

@@ -37,3 +37,6 @@ export interface Load {
 export function isDue({ dueAt, expiresAt }: NewCommand, now: number): boolean {
   return dueAt <= now && (expiresAt === null || expiresAt > now);
 }
+
+/** The longest that the train sleeps while something waits for its time, in ms. */
+export const WAKE_MS_MAX = 5_000;

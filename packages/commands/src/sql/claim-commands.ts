@@ -27,6 +27,8 @@ export interface Claimed {
   readonly expired: readonly { readonly id: number; readonly taskId: string; readonly attempt: number }[];
   /** True when nothing claimable was left behind for want of room. */
   readonly drained: boolean;
+  /** True when it saw nothing but keys without room and did not see all of them. */
+  readonly gaveUp: boolean;
 }
 
 export interface Claimer {
@@ -40,7 +42,7 @@ export interface Claimer {
 const KEYS_PER_CLAIM = 64;
 
 /** Index steps of one claim over keys that have no room, before it gives up until the next. */
-const KEY_STEPS_MAX = 512;
+export const KEY_STEPS_MAX = 512;
 
 /** Payload characters of one claim: a thousand payloads of 1 MiB must not come into memory at once. */
 const CLAIM_CHARACTERS_MAX = 8 * 1024 * 1024;
@@ -95,11 +97,23 @@ export function claimCommands(db: SqlConnection, request: ClaimRequest, by: Clai
     }
     open = still;
   }
-  return { ...claim.result(), after: last, drained: !keys.more && open.length === 0 && claim.hasRoom() };
+  return {
+    ...claim.result(),
+    after: last,
+    drained: !keys.more && open.length === 0 && claim.hasRoom(),
+    gaveUp: keys.gaveUp,
+  };
+}
+
+interface KeysInTurn {
+  readonly open: string[];
+  readonly more: boolean;
+  readonly gaveUp: boolean;
+  readonly scanned: string;
 }
 
 /** The keys with claimable commands and room, beginning after the one that was served last. */
-function keysInTurn(db: SqlConnection, request: ClaimRequest): { open: string[]; more: boolean; scanned: string } {
+function keysInTurn(db: SqlConnection, request: ClaimRequest): KeysInTurn {
   const closed = new Set(request.room.filter(([, room]) => room <= 0).map(([key]) => key));
   const open: string[] = [];
   let wrapped = false;
@@ -108,18 +122,18 @@ function keysInTurn(db: SqlConnection, request: ClaimRequest): { open: string[];
   let found = db.get<{ key: string }>(NEXT_KEY, request.taskType, request.after);
   for (let step = 0; step < KEY_STEPS_MAX && open.length < KEYS_PER_CLAIM; step++) {
     if (found === undefined) {
-      if (wrapped) return { open, more: skipped, scanned };
+      if (wrapped) return { open, more: skipped, gaveUp: false, scanned };
       wrapped = true;
       found = db.get<{ key: string }>(FIRST_KEY, request.taskType, '');
       continue;
     }
-    if (wrapped && found.key > request.after) return { open, more: skipped, scanned };
+    if (wrapped && found.key > request.after) return { open, more: skipped, gaveUp: false, scanned };
     scanned = found.key;
     if (closed.has(found.key)) skipped = true;
     else open.push(found.key);
     found = db.get<{ key: string }>(NEXT_KEY, request.taskType, found.key);
   }
-  return { open, more: true, scanned };
+  return { open, more: true, gaveUp: open.length === 0, scanned };
 }
 
 /** The state of one claim under way. */
