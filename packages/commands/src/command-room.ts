@@ -54,6 +54,9 @@ export function createCommands(options: CommandsOptions): Commands {
   return new CommandRoom(options);
 }
 
+/** How long `stop` tries to store what has ended, in ms; what a store takes no more is taken over at the next start. */
+const QUIET_MS = 5_000;
+
 /** How long handlers have after their signal at shutdown before their commands are given back without them, in ms. */
 const SHUTDOWN_GRACE_MS = 2_500;
 
@@ -347,7 +350,7 @@ class CommandRoom implements Commands {
     await this.#pool?.stop();
     await this.#webhooks.stop();
     await this.#retention?.stop();
-    await this.#train.quiet();
+    await passing(clock, QUIET_MS, this.#train.quietWithin(QUIET_MS));
     this.#events.close();
     await this.#keeper.close();
     this.#state = 'stopped';

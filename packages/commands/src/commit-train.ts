@@ -1,6 +1,6 @@
 import type { Store } from '@millrace/engines/store';
 import { AppError, type Clock, type Logger, type Timer, toAppError } from '@millrace/kit';
-import { type EndedAttempt, type LeasedCommand, leasedOnArrival, type NewCommand } from './command.ts';
+import { type LeasedCommand, leasedOnArrival, type NewCommand } from './command.ts';
 import type { DriftCheck } from './drift-check.ts';
 import type { Lane } from './lane.ts';
 import type { Lanes } from './lanes.ts';
@@ -8,7 +8,15 @@ import type { CommandsObserver } from './observer.ts';
 import type { ClaimRequest } from './sql/claim-commands.ts';
 import { type Arrived, type Departure, departTrain } from './sql/depart-train.ts';
 import type { Arrival, Duplicate } from './sql/insert-commands.ts';
-import { type ArrivalExceptions, type Group, isDue, type Load, type Seat, WAKE_MS_MAX } from './train-load.ts';
+import {
+  type ArrivalExceptions,
+  type EndEntry,
+  type Group,
+  isDue,
+  type Load,
+  type Seat,
+  WAKE_MS_MAX,
+} from './train-load.ts';
 import { isUnstorableEnd, unstorableEnd } from './unstorable-end.ts';
 
 /** Items that must wait before a second departure leaves while the first is under way: fewer are no use to the writer. */
@@ -20,15 +28,7 @@ const UNDER_WAY_MAX = 2;
 /** How long the train waits before it tries again after the store failed, in ms. */
 const RETRY_MS = 500;
 
-/** An attempt's end on its way to the store. */
-export interface EndEntry {
-  readonly ended: EndedAttempt;
-  readonly command: LeasedCommand;
-  /** The lane whose slot it frees; undefined when the slot was freed before. */
-  readonly lane: Lane | undefined;
-  /** True after a failed departure: it may have been stored then, and is refused now. */
-  readonly isResent?: boolean;
-}
+export type { EndEntry } from './train-load.ts';
 
 /** What the train reports when a departure is durable. */
 export interface TrainListener {
@@ -161,6 +161,14 @@ export class CommitTrain {
   #isIdle(): boolean {
     const isEmpty = this.#groups.length === 0 && this.#ended.length === 0;
     return isEmpty && this.#underWay === 0 && !this.#options.drift.isNeeded;
+  }
+
+  /** As `quiet`, at the latest after so many ms: a store that keeps failing must not keep a process from its end. */
+  async quietWithin(ms: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = this.#options.clock.schedule(ms, resolve);
+    await Promise.race([promise, this.quiet()]);
+    timer.cancel();
   }
 
   #mayDepart(): boolean {

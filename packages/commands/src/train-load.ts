@@ -1,6 +1,5 @@
 import type { AppError } from '@millrace/kit';
-import type { NewCommand } from './command.ts';
-import type { EndEntry } from './commit-train.ts';
+import type { EndedAttempt, LeasedCommand, NewCommand } from './command.ts';
 import type { Lane } from './lane.ts';
 import type { Departure } from './sql/depart-train.ts';
 import type { Duplicate } from './sql/insert-commands.ts';
@@ -15,6 +14,16 @@ export interface Group {
   readonly resolve: (exceptions: ArrivalExceptions) => void;
   departed: number;
   settled: number;
+}
+
+/** An attempt's end on its way to the store. */
+export interface EndEntry {
+  readonly ended: EndedAttempt;
+  readonly command: LeasedCommand;
+  /** The lane whose slot it frees; undefined when the slot was freed before. */
+  readonly lane: Lane | undefined;
+  /** True after a failed departure: it may have been stored then, and is refused now. */
+  readonly isResent?: boolean;
 }
 
 /** An arrival on board, with its place in its group. */

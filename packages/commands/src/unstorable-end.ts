@@ -1,6 +1,6 @@
 import { messageOf } from '@millrace/kit';
-import type { EndEntry } from './commit-train.ts';
 import { storedError } from './errors.ts';
+import type { EndEntry } from './train-load.ts';
 
 const MESSAGE = 'The outcome could not be stored';
 
