@@ -30,6 +30,7 @@ function executeAssistant(options: ResolvedOptions) {
   });
 }
 
+type AnswerOffline = typeof import('./offline/answer-offline.ts').answerOffline;
 type Answer = (command: Command<AssistantPayload>, input: string, context: CommandContext) => Promise<AssistantResult>;
 
 /** Answers by the configured provider, else offline; loads what that needs at the first call. */
@@ -41,8 +42,11 @@ function createAnswer(options: ResolvedOptions): Answer {
       return answerOnline({ provider, clock }, { input, context: command.payload.context }, context);
     };
   }
+  let answerOffline: AnswerOffline | undefined;
   return async (command, input, context) => {
-    const { answerOffline } = await import('./offline/answer-offline.ts');
+    // Once loaded it begins within the call. The engine starts handlers in short slices; those that first waited for
+    // anything would all go on in the same turn of the event loop, hundreds of them.
+    answerOffline ??= (await import('./offline/answer-offline.ts')).answerOffline;
     return answerOffline({ text: input, reference: command.createdAt, clock, signal: context.signal });
   };
 }

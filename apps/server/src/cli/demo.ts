@@ -38,7 +38,11 @@ export function define(command: Command, context: CliContext, finish: (code: Exi
 async function demo(options: DemoOptions, context: CliContext): Promise<ExitCode> {
   const count = parseWhole(options.commands, '--commands', { min: COMMANDS_MIN, max: COMMANDS_MAX });
   const port = parseWhole(options.port, '--port', { min: 0, max: PORT_MAX });
-  const logger = createLogger({ level: 'error', format: 'pretty', service: 'millrace', workerId: defaultWorkerId() });
+  const logger = createLogger({
+    ...{ level: 'error', format: 'pretty', service: 'millrace', workerId: defaultWorkerId() },
+    // Standard output is the report's.
+    write: (line) => context.stderr.write(line),
+  });
   await using millrace = new TemporaryMillrace({ port, logger });
   const interrupted = new AbortController();
   const letGo = tieToProcess({
