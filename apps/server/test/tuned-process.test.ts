@@ -14,6 +14,7 @@ class Replaced extends Error {
 
 function processWith(more: Partial<TunableProcess>): TunableProcess {
   return {
+    version: 'v26.10.0',
     execPath: '/bin/node',
     execArgv: [],
     argv: ['/bin/node', '/app/bin.js', 'start', '--port', '1'],
@@ -42,6 +43,7 @@ test('the process is replaced by one with a small young generation, keeping scri
     '/bin/node',
     '--enable-source-maps',
     '--max-semi-space-size=4',
+    '--heap-growing-percent=20',
     '/app/bin.js',
     'start',
     '--port',
@@ -61,5 +63,6 @@ test('it happens once, and not where Node cannot', () => {
   tuneProcess(processWith({ execArgv: ['--max-semi-space-size=4'] }));
   tuneProcess(processWith({ env: { NODE_OPTIONS: '--max-semi-space-size=16' } }));
   tuneProcess(processWith({ platform: 'win32' }));
+  tuneProcess(processWith({ version: 'v99.0.0' }));
   tuneProcess(processWith({ execve: undefined }));
 });

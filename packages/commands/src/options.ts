@@ -22,7 +22,7 @@ export interface CommandsOptions {
   readonly heartbeatMs?: number;
   /** How long `stop` waits for running handlers before it aborts them and gives their commands back, in ms. Default 10,000. */
   readonly shutdownMs?: number;
-  /** Commands of one departure at the most; default 2,000. */
+  /** Commands of one departure at the most; default 1,000. */
   readonly departureItemsMax?: number;
   /** Characters of payload that may wait for a departure; past it submissions are refused. Default 32 Mi. */
   readonly intakeCharactersMax?: number;
@@ -74,7 +74,7 @@ export const defaults = {
   leaseMs: 8_000,
   heartbeatMs: 2_000,
   shutdownMs: 10_000,
-  departureItemsMax: 2_000,
+  departureItemsMax: 1_000,
   intakeCharactersMax: 32 * MEBI,
   depthMax: 1_000_000,
   queueAgeMaxMs: 0,

@@ -22,7 +22,7 @@ export interface SqliteStoreOptions {
 
 /** Heap of the writer thread in MiB: a group is at most a batch of 16 MiB, several times over while it is cloned. */
 const WRITER_HEAP_MB = 384;
-const WRITER_YOUNG_HEAP_MB = 16;
+const WRITER_YOUNG_HEAP_MB = 4;
 
 /**
  * The embedded store: SQLite in WAL with `synchronous=FULL`, written by one thread of its own so that an fsync never
