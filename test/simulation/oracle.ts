@@ -44,7 +44,7 @@ export class Oracle {
   readonly violations: string[] = [];
   readonly executions: Execution[] = [];
   readonly told = new Map<string, Told>();
-  readonly #cancelled = new Set<string>();
+  readonly #cancelled = new Map<string, string>();
   readonly #live = new Set<Execution>();
   readonly #limits: Readonly<Record<string, LaneLimit>>;
   readonly #monotonic: () => number;
@@ -67,8 +67,9 @@ export class Oracle {
     this.violations.push(text);
   }
 
-  toldCancelled(taskId: string, run: number): void {
-    this.#cancelled.add(`${taskId} ${run}`);
+  /** @param node the process that cancelled it: what another one holds under a valid lease it does not reach */
+  toldCancelled(taskId: string, run: number, node: string): void {
+    this.#cancelled.set(`${taskId} ${run}`, node);
   }
 
   began(given: Omit<Execution, 'serial' | 'abortedMonotonic' | 'settled' | 'isParked'>): Execution {
@@ -78,7 +79,7 @@ export class Oracle {
     this.#live.add(execution);
     const { taskId, run } = execution;
     const isSame = this.told.get(taskId)?.removalUnknown !== true;
-    if (isSame && this.#cancelled.has(`${taskId} ${run}`))
+    if (isSame && this.#cancelled.get(`${taskId} ${run}`) === execution.node)
       this.violate(`(11) ${taskId} run ${run} began after its cancellation`);
     this.checkConcurrency(execution);
     this.#checkRate(execution);

@@ -263,7 +263,7 @@ class Simulation {
     const taskId = this.#pick(this.#ids);
     this.#call(node, `cancel ${taskId}`, async () => {
       const view = await node.room.cancel(taskId);
-      if (view.status === 'CANCELLED') this.#oracle.toldCancelled(taskId, view.run);
+      if (view.status === 'CANCELLED') this.#oracle.toldCancelled(taskId, view.run, node.name);
     });
   }
 
