@@ -14,14 +14,14 @@ export interface PrimeCount extends PrimeRange {
 const NUMBERS_PER_STRIDE = 10_000;
 
 /** Runs in a worker thread, so that the event loop stays free for everybody else. */
-export function handler({ payload }: Command<PrimeRange>, { signal, progress }: CommandContext): PrimeCount {
+export function handler({ payload }: Command<PrimeRange>, context: CommandContext): PrimeCount {
   const { from, to } = payload;
   let primes = 0;
   for (let start = from; start < to; start += NUMBERS_PER_STRIDE) {
-    signal.throwIfAborted();
+    context.signal.throwIfAborted();
     const end = Math.min(start + NUMBERS_PER_STRIDE, to);
     for (let number = start; number < end; number += 1) if (isPrime(number)) primes += 1;
-    progress({ done: end - from, total: to - from });
+    context.progress({ done: end - from, total: to - from });
   }
   return { from, to, primes };
 }
