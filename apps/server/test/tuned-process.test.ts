@@ -18,7 +18,7 @@ function processWith(more: Partial<TunableProcess>): TunableProcess {
     execPath: '/bin/node',
     execArgv: [],
     argv: ['/bin/node', '/app/bin.js', 'start', '--port', '1'],
-    env: { HOME: '/home/ada' },
+    env: { HOME: 'ada' },
     platform: 'linux',
     execve: (_file, args, env) => {
       throw new Replaced(args, env);

@@ -90,7 +90,7 @@ function failed(
   const { retries } = context.type;
   if (failures >= retries.maxAttempts) {
     const details = { ...error.details, attempts: command.attempt };
-    return final(command, { ...error, details, retryable: false }, context, context.outcome);
+    return final(command, { ...error, details, retryable: false }, context);
   }
   const delayMs = retryDelayMs(retries, failures, context.random);
   return goingOn(command, context, { outcome: context.outcome, delayMs, error, burnt: 1 });
@@ -100,10 +100,9 @@ function failed(
 function final(
   command: LeasedCommand,
   error: ErrorBody,
-  context: EndContext,
-  outcome: AttemptOutcome = 'failed',
+  context: EndContext & { readonly outcome?: AttemptOutcome },
 ): EndedAttempt {
-  return ended(command, context, { outcome, status: 'FAILURE', result: null, error });
+  return ended(command, context, { outcome: context.outcome ?? 'failed', status: 'FAILURE', result: null, error });
 }
 
 interface End {

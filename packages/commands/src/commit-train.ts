@@ -1,12 +1,10 @@
-import type { Store } from '@millrace/engines/store';
-import { AppError, type Clock, type Logger, type Timer, toAppError } from '@millrace/kit';
+import { AppError, isTerminal, type Timer, toAppError } from '@millrace/kit';
 import { type LeasedCommand, leasedOnArrival, type NewCommand } from './command.ts';
-import type { DriftCheck } from './drift-check.ts';
+import { ExpiryAlarm } from './expiry-alarm.ts';
 import type { Lane } from './lane.ts';
-import type { Lanes } from './lanes.ts';
-import type { CommandsObserver } from './observer.ts';
 import type { ClaimRequest } from './sql/claim-commands.ts';
 import { type Arrived, type Departure, departTrain } from './sql/depart-train.ts';
+import type { Expired } from './sql/expire-commands.ts';
 import type { Arrival, Duplicate } from './sql/insert-commands.ts';
 import {
   type ArrivalExceptions,
@@ -17,6 +15,7 @@ import {
   type Seat,
   WAKE_MS_MAX,
 } from './train-load.ts';
+import type { CommitTrainOptions } from './train-options.ts';
 import { isUnstorableEnd, unstorableEnd } from './unstorable-end.ts';
 
 /** Items that must wait before a second departure leaves while the first is under way: fewer are no use to the writer. */
@@ -30,35 +29,6 @@ const RETRY_MS = 500;
 
 export type { EndEntry } from './train-load.ts';
 
-/** What the train reports when a departure is durable. */
-export interface TrainListener {
-  /** Slots were granted: run these. */
-  onLeased(commands: readonly LeasedCommand[]): void;
-  /** Ends were stored; `counted` is false for one whose lease was no longer current. */
-  onEnded(entry: EndEntry, counted: boolean): void;
-  onExpired(expired: readonly { readonly id: number; readonly taskId: string }[], taskType: string): void;
-  onEvents(arrived: Arrived, departure: Departure, ended: readonly EndEntry[]): void;
-}
-
-export interface CommitTrainOptions {
-  readonly store: Store;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly lanes: Lanes;
-  readonly listener: TrainListener;
-  readonly observer: CommandsObserver;
-  /** The number that leases are held under. */
-  readonly worker: () => number;
-  readonly drift: DriftCheck;
-  readonly itemsMax: number;
-  /** Whether this process claims and runs. */
-  readonly work: boolean;
-  /** Whether a suspect is at work: then no other is claimed. */
-  readonly hasSuspect: () => boolean;
-  /** Whether the leases of this process hold; asked before every departure. */
-  readonly holdsLeases: () => boolean;
-}
-
 /**
  * The commit train: what has ended, what has arrived and what may be claimed travel in one transaction. It departs at
  * once when the store is idle and gathers while a departure is under way, so that latency at low load is one commit
@@ -68,6 +38,7 @@ export interface CommitTrainOptions {
  */
 export class CommitTrain {
   readonly #options: CommitTrainOptions;
+  readonly #expiry: ExpiryAlarm;
   #groups: Group[] = [];
   #ended: EndEntry[] = [];
   #waitingItems = 0;
@@ -77,6 +48,7 @@ export class CommitTrain {
   #held = false;
   #kicked = false;
   #claiming = false;
+  #stopping = false;
   #nextDueAt = Number.POSITIVE_INFINITY;
   #timer: Timer | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
@@ -86,6 +58,7 @@ export class CommitTrain {
 
   constructor(options: CommitTrainOptions) {
     this.#options = options;
+    this.#expiry = new ExpiryAlarm(options.clock, () => this.kick());
   }
 
   /** Commands that have been submitted and not yet departed. */
@@ -108,16 +81,18 @@ export class CommitTrain {
     return this.#timerAt;
   }
 
-  /** Begins to claim. @param nextDueAt when the first waiting command is due, ms since the epoch */
-  startClaiming(nextDueAt: number | null): void {
+  /** Begins to claim. The first waiting command is due, and the first one expires, at these ms since the epoch. */
+  startClaiming(nextDueAt: number | null, nextExpiryAt: number | null = null): void {
     this.#claiming = this.#options.work;
     this.expectDue(nextDueAt ?? Number.POSITIVE_INFINITY);
+    this.#expiry.expect(nextExpiryAt);
     this.kick();
   }
 
   /** From now on nothing new is leased; ends and submissions still travel. */
   stopClaiming(): void {
     this.#claiming = false;
+    this.#stopping = true;
   }
 
   /** Resolves when all of them are durable or refused; never rejects. */
@@ -187,8 +162,10 @@ export class CommitTrain {
     const ended = this.#takeEnded();
     const passengers = this.#board(now, monotonic, leasing);
     const claims = leasing && !this.#claimsUnderWay ? this.#claims(now, monotonic) : [];
-    const promote = this.#nextDueAt <= now;
-    if (ended.length === 0 && passengers.arrivals.length === 0 && claims.length === 0 && !promote) {
+    // What falls due while we stop is the next process's business; the store may be closed by then.
+    const promote = !this.#stopping && this.#nextDueAt <= now;
+    const expire = !this.#stopping && this.#expiry.isDue(now);
+    if (ended.length + passengers.arrivals.length + claims.length === 0 && !promote && !expire) {
       if (this.#underWay === 0) for (const resolve of this.#quiet.splice(0)) resolve();
       return false;
     }
@@ -200,7 +177,10 @@ export class CommitTrain {
       claims: claims.map(({ request }) => request),
       limitedTypes: [...this.#options.lanes.all()].filter((lane) => lane.isRateLimited).map((lane) => lane.type.name),
       promote,
+      expire,
     };
+    this.#singly = Math.max(0, this.#singly - 1);
+    if (expire) this.#expiry.off();
     if (promote) this.#nextDueAt = Number.POSITIVE_INFINITY;
     if (claims.length > 0) this.#claimsUnderWay = true;
     this.#underWay += 1;
@@ -217,10 +197,11 @@ export class CommitTrain {
     const { drift, logger } = this.#options;
     this.#held = true;
     drift.run(this.#ended.map(({ ended }) => [ended.id, ended.lease] as const)).then(
-      (nextDueAt) => {
+      ({ nextDueAt, nextExpiryAt }) => {
         this.#held = false;
         this.#nextDueAt = Number.POSITIVE_INFINITY;
-        this.expectDue(nextDueAt);
+        this.expectDue(nextDueAt ?? Number.POSITIVE_INFINITY);
+        this.#expiry.expect(nextExpiryAt);
         this.kick();
       },
       (error: unknown) => {
@@ -233,7 +214,6 @@ export class CommitTrain {
 
   #takeEnded(): EndEntry[] {
     const itemsMax = this.#singly > 0 ? 1 : this.#options.itemsMax;
-    this.#singly = Math.max(0, this.#singly - 1);
     const ended = this.#ended.length <= itemsMax ? this.#ended : this.#ended.slice(0, itemsMax);
     this.#ended = this.#ended.length <= itemsMax ? [] : this.#ended.slice(itemsMax);
     for (const { ended: attempt, command, lane } of ended) {
@@ -298,6 +278,7 @@ export class CommitTrain {
       this.#nextDueAt = Number.POSITIVE_INFINITY;
       this.expectDue(arrived.nextDueAt ?? Number.POSITIVE_INFINITY);
     }
+    this.#expiry.expect(arrived.expiry?.nextAt ?? null);
     const leased = this.#seat(load, arrived);
     const seated = leased.length;
     const monotonic = clock.monotonic();
@@ -308,18 +289,26 @@ export class CommitTrain {
         lane.take(command.concurrencyKey, monotonic);
         leased.push(command);
       }
-      if (claimed.expired.length > 0) listener.onExpired(claimed.expired, lane.type.name);
     }
+    this.#tellExpired(arrived);
     const refused = arrived.refused.length === 0 ? undefined : new Set(arrived.refused);
     for (const [index, entry] of load.ended.entries()) {
       const counted = refused?.has(index) !== true;
       if (counted && entry.ended.dueAt > load.departure.now) this.expectDue(entry.ended.dueAt);
+      if (counted && !isTerminal(entry.ended.status)) this.#expiry.expect(entry.command.expiresAt);
       listener.onEnded(entry, counted);
     }
     observer.departed(load.ended.length + load.seats.length + leased.length - seated);
     listener.onEvents(arrived, load.departure, load.ended);
     listener.onLeased(leased);
     this.kick();
+  }
+
+  #tellExpired({ expiry, claims }: Arrived): void {
+    const expired: Expired[] = [...(expiry?.expired ?? []), ...claims.flatMap((claim) => claim.expired)];
+    if (expired.length === 0) return;
+    const byType = Map.groupBy(expired, ({ taskType }) => taskType);
+    for (const [taskType, ofType] of byType) this.#options.listener.onExpired(ofType, taskType);
   }
 
   /** Tells the submitters, and returns the arrivals that were stored into a slot. */
@@ -336,7 +325,10 @@ export class CommitTrain {
         continue;
       }
       if (seat.hasSlot) leased.push(leasedOnArrival(command));
-      else if (command.dueAt > load.departure.now) this.expectDue(command.dueAt);
+      else {
+        if (command.dueAt > load.departure.now) this.expectDue(command.dueAt);
+        this.#expiry.expect(command.expiresAt);
+      }
       this.#settle(seat, undefined);
     }
     return leased;
@@ -363,6 +355,7 @@ export class CommitTrain {
     }
     this.#ended = [...this.#again(load, error), ...this.#ended];
     if (load.departure.promote) this.expectDue(load.departure.now);
+    if (load.departure.expire === true) this.#expiry.expect(load.departure.now);
     this.#pause();
   }
 

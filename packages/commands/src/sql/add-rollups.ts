@@ -8,11 +8,19 @@ const ADD = `
   ON CONFLICT (minute, task_type, status)
   DO UPDATE SET ended = ended + excluded.ended, duration = duration + excluded.duration`;
 
+/** One command that has ended. */
+interface Ended {
+  readonly taskType: string;
+  readonly status: TerminalStatus;
+  readonly endedAt: number;
+  readonly durationMs: number;
+}
+
 /** Sums what ended in one transaction by type, state and minute: a few rows of statistics, however many commands. */
 export class Rollups {
   readonly #sums = new Map<string, { minute: number; taskType: string; status: string; ended: number; ms: number }>();
 
-  add(taskType: string, status: TerminalStatus, endedAt: number, durationMs: number): void {
+  add({ taskType, status, endedAt, durationMs }: Ended): void {
     const minute = Math.floor(endedAt / MS_PER_MINUTE);
     const key = `${minute} ${status} ${taskType}`;
     const sum = this.#sums.get(key);

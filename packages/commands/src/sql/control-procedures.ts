@@ -28,16 +28,17 @@ const CANCEL = `
 export const cancelCommand = defineProcedure<{ now: number; taskId: string }, ControlResult>({
   name: 'commands.cancelCommand',
   sqlite(db, { now, taskId }) {
-    const act = new Act();
+    const act = new Act(now);
     const row = db.get<CommandRow>(BY_TASK_ID, taskId);
-    if (row === undefined) return act.result(db, now);
+    if (row === undefined) return act.result(db);
     if (db.run(CANCEL, now, now, now, row.id) === 1) {
       act.note(row, 'cancelled');
       noteCallback(db, row.id);
-      act.rollups.add(row.task_type, 'CANCELLED', now, runtimeOf(row, now));
+      const durationMs = runtimeOf(row, now);
+      act.rollups.add({ taskType: row.task_type, status: 'CANCELLED', endedAt: now, durationMs });
     } else act.before.push(row);
     if (act.changed > 0 && row.ready !== null) act.depth.add(row.task_type, row.ready === 1 ? -1 : 0, row.ready - 1);
-    return act.result(db, now);
+    return act.result(db);
   },
 });
 
@@ -66,7 +67,7 @@ const DEAD_LETTERS = `
 export const redriveDeadLetters = defineProcedure<RedriveArgs, ControlResult>({
   name: 'commands.redriveDeadLetters',
   sqlite(db, { now, taskType, errorCode, finishedFrom, finishedTo, limit }) {
-    const act = new Act();
+    const act = new Act(now);
     const rows = db.all<CommandRow>(
       DEAD_LETTERS,
       finishedFrom,
@@ -77,8 +78,8 @@ export const redriveDeadLetters = defineProcedure<RedriveArgs, ControlResult>({
       errorCode,
       Math.min(limit, REDRIVE_MAX),
     );
-    for (const row of rows) reopen(db, row, now, act);
-    return act.result(db, now);
+    for (const row of rows) reopen(db, row, act);
+    return act.result(db);
   },
 });
 
@@ -86,12 +87,12 @@ export const redriveDeadLetters = defineProcedure<RedriveArgs, ControlResult>({
 export const retryCommand = defineProcedure<{ now: number; taskId: string }, ControlResult>({
   name: 'commands.retryCommand',
   sqlite(db, { now, taskId }) {
-    const act = new Act();
+    const act = new Act(now);
     const row = db.get<CommandRow>(BY_TASK_ID, taskId);
-    if (row === undefined) return act.result(db, now);
+    if (row === undefined) return act.result(db);
     if (row.finished_at === null || row.status === 'SUCCESS') act.before.push(row);
-    else reopen(db, row, now, act);
-    return act.result(db, now);
+    else reopen(db, row, act);
+    return act.result(db);
   },
 });
 
@@ -107,7 +108,8 @@ const REOPEN = `
     updated_at = ?, finished_at = NULL, duration = NULL
   WHERE id = ?`;
 
-function reopen(db: SqlConnection, row: CommandRow, now: number, act: Act): void {
+function reopen(db: SqlConnection, row: CommandRow, act: Act): void {
+  const { now } = act;
   db.run(KEEP_LAST_ATTEMPT, now, row.id);
   db.run('DELETE FROM command_results WHERE command_id = ?', row.id);
   db.run(REOPEN, orderAtOf(now, row.priority), now, now, now, row.id);
@@ -119,15 +121,15 @@ function reopen(db: SqlConnection, row: CommandRow, now: number, act: Act): void
 export const removeCommand = defineProcedure<{ now: number; taskId: string }, ControlResult>({
   name: 'commands.removeCommand',
   sqlite(db, { now, taskId }) {
-    const act = new Act();
+    const act = new Act(now);
     const row = db.get<CommandRow>(BY_TASK_ID, taskId);
-    if (row === undefined) return act.result(db, now);
+    if (row === undefined) return act.result(db);
     act.before.push(row);
     if (row.finished_at !== null) {
       deleteCommands(db, [row.id]);
       act.changed = 1;
     }
-    return act.result(db, now);
+    return act.result(db);
   },
 });
 
@@ -171,7 +173,12 @@ class Act {
   readonly depth = new DepthCount();
   readonly rollups = new Rollups();
   readonly #events: EventBatch = {};
+  readonly now: number;
   changed = 0;
+
+  constructor(now: number) {
+    this.now = now;
+  }
 
   note(row: CommandRow, kind: StoredEventKind): void {
     this.before.push(row);
@@ -179,9 +186,9 @@ class Act {
     addEvent(this.#events, kind, { id: row.id, attempt: kind === 'queued' ? 0 : row.attempts });
   }
 
-  result(db: SqlConnection, now: number): ControlResult {
+  result(db: SqlConnection): ControlResult {
     this.rollups.write(db);
-    const seq = recordEvents(db, now, this.#events);
+    const seq = recordEvents(db, this.now, this.#events);
     return { before: this.before, changed: this.changed, depth: this.depth.changes(), seq, events: this.#events };
   }
 }

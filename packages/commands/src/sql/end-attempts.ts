@@ -45,17 +45,20 @@ export function endAttempts(db: SqlConnection, ended: readonly EndedAttempt[], f
   const refused: number[] = [];
   for (let index = 0; index < ended.length; index++) {
     const attempt = ended[index] as EndedAttempt;
-    const counted =
-      attempt.status === 'RETRYING' || attempt.status === 'QUEUED'
-        ? goOn(db, attempt, from)
-        : end(db, attempt, attempt.status, from);
+    const counted = hasEnded(attempt) ? end(db, attempt, from) : goOn(db, attempt, from);
     if (!counted) refused.push(index);
   }
   return refused;
 }
 
-function end(db: SqlConnection, attempt: EndedAttempt, status: TerminalStatus, from: Ender): boolean {
-  const { id, lease, burnt, deadLettered, errorCode, startedAt, endedAt, durationMs, result, error } = attempt;
+type FinalAttempt = EndedAttempt & { readonly status: TerminalStatus };
+
+function hasEnded(attempt: EndedAttempt): attempt is FinalAttempt {
+  return attempt.status !== 'RETRYING' && attempt.status !== 'QUEUED';
+}
+
+function end(db: SqlConnection, attempt: FinalAttempt, from: Ender): boolean {
+  const { id, lease, status, burnt, deadLettered, errorCode, startedAt, endedAt, durationMs, result, error } = attempt;
   const changes = db.run(
     END,
     status,
@@ -70,7 +73,7 @@ function end(db: SqlConnection, attempt: EndedAttempt, status: TerminalStatus, f
     lease,
   );
   if (changes === 0) return false;
-  from.rollups.add(attempt.taskType, status, endedAt, durationMs);
+  from.rollups.add(attempt);
   db.run(STORE_RESULT, id, status, result, error, endedAt);
   if (attempt.hasCallback) noteCallback(db, id);
   return true;

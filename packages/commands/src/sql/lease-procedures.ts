@@ -2,6 +2,7 @@ import { defineProcedure, type SqlConnection } from '@millrace/engines/store';
 import { type CommandRow, CRASHES_MAX, orderAtOf } from '../command.ts';
 import { Rollups } from './add-rollups.ts';
 import { type DepthChange, DepthCount, readDepths } from './depth-count.ts';
+import { nextExpiryAt } from './expire-commands.ts';
 import { noteCallback } from './note-callback.ts';
 import { nextDueAt } from './promote-due.ts';
 import { addEvent, type EventBatch, recordEvents } from './record-events.ts';
@@ -17,6 +18,7 @@ export interface Opened {
   readonly lastId: number;
   readonly depth: readonly DepthChange[];
   readonly nextDueAt: number | null;
+  readonly nextExpiryAt: number | null;
   readonly pausedTypes: readonly string[];
   readonly pausedLanes: readonly { readonly taskType: string; readonly key: string; readonly until: number }[];
   readonly starts: readonly { readonly taskType: string; readonly key: string; readonly at: number }[];
@@ -38,6 +40,7 @@ export const openRoom = defineProcedure<{ now: number; name: string; leaseUntil:
       lastId: last?.id ?? 0,
       depth: readDepths(db),
       nextDueAt: nextDueAt(db),
+      nextExpiryAt: nextExpiryAt(db),
       pausedTypes: db
         .all<{ task_type: string }>('SELECT task_type FROM command_types WHERE paused_at IS NOT NULL')
         .map((row) => row.task_type),
@@ -117,7 +120,7 @@ export const rescueLeases = defineProcedure<RescueArgs, Rescued>({
       for (const row of rows) {
         if (row.crashes + 1 >= CRASHES_MAX) {
           giveUp(db, row, args);
-          rollups.add(row.task_type, 'FAILURE', args.now, 0);
+          rollups.add({ taskType: row.task_type, status: 'FAILURE', endedAt: args.now, durationMs: 0 });
           poisoned.push({ taskId: row.task_id, taskType: row.task_type });
           addEvent(events, 'failed', { id: row.id, attempt: row.attempts });
         } else {
