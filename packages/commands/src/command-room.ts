@@ -208,7 +208,7 @@ class CommandRoom implements Commands {
     this.#restore(opened);
     this.#state = 'running';
     if (this.#options.work) {
-      this.#parts.train.startClaiming(opened.nextDueAt);
+      this.#parts.train.startClaiming(opened.nextDueAt, opened.nextExpiryAt);
       await this.#parts.webhooks.start();
     }
     await this.#parts.retention?.start();

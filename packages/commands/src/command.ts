@@ -75,6 +75,8 @@ export interface LeasedCommand {
   readonly createdAt: number;
   readonly queuedAt: number;
   readonly dueAt: number;
+  /** Not begun after this instant, in ms since the epoch. */
+  readonly expiresAt: number | null;
   readonly payload: string | null;
   readonly metadata: string | null;
   readonly callbackUrl: string | null;
@@ -179,6 +181,7 @@ export function leasedOnArrival(command: NewCommand): LeasedCommand {
     createdAt: command.createdAt,
     queuedAt: command.createdAt,
     dueAt: command.dueAt,
+    expiresAt: command.expiresAt,
     payload: command.payload,
     metadata: command.metadata,
     callbackUrl: command.callbackUrl,

@@ -1,7 +1,7 @@
 import type { Store } from '@millrace/engines/store';
 import { AppError, type Clock, type Logger } from '@millrace/kit';
 import type { Lanes } from './lanes.ts';
-import { surveyLeases } from './sql/survey-leases.ts';
+import { type Survey, surveyLeases } from './sql/survey-leases.ts';
 
 /** Refusals by which a store says that nothing was changed; after any other failure nobody knows. */
 const UNCHANGED: ReadonlySet<string> = new Set(['STORE_FULL', 'STORE_OVERLOADED']);
@@ -50,17 +50,17 @@ export class DriftCheck {
    * Asks the store; must not run beside a departure.
    *
    * @param ended attempts whose ends wait to be stored
-   * @returns when the next waiting command is due, ms since the epoch
+   * @returns when the next waiting command is due and when the next one expires, ms since the epoch; `null`: none
    */
-  async run(ended: KnownLeases): Promise<number> {
+  async run(ended: KnownLeases): Promise<Pick<Survey, 'nextDueAt' | 'nextExpiryAt'>> {
     const { store, clock, logger, lanes, worker, atWork } = this.#options;
     const args = { now: clock.now(), worker: worker(), known: [...ended, ...atWork()] };
-    const { returned, depth, nextDueAt } = await store.write(surveyLeases, args);
+    const { returned, depth, ...next } = await store.write(surveyLeases, args);
     this.#isNeeded = false;
     lanes.reset(depth);
     for (const lane of lanes.all()) lane.blocked = false;
     if (returned > 0)
       logger.warn('Gave back commands whose lease was granted by a lost answer', { metadata: { returned } });
-    return nextDueAt ?? Number.POSITIVE_INFINITY;
+    return next;
   }
 }

@@ -24,10 +24,10 @@ export function describeDeparture(
     names.set(entry.command.id, entry.command);
     ends.set(entry.command.id, entry.ended);
   }
-  for (const [index, claimed] of arrived.claims.entries()) {
-    const taskType = departure.claims[index]?.taskType ?? '';
-    for (const command of claimed.commands) names.set(command.id, command);
-    for (const { id, taskId } of claimed.expired) names.set(id, { taskId, taskType });
+  for (const command of arrived.expiry?.expired ?? []) names.set(command.id, command);
+  for (const { commands, expired } of arrived.claims) {
+    for (const command of commands) names.set(command.id, command);
+    for (const command of expired) names.set(command.id, command);
   }
   const at = new Date(departure.now).toISOString();
   return listEvents(arrived.events).flatMap(({ kind, id: commandId, attempt }, index) => {

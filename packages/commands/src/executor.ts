@@ -4,6 +4,7 @@ import { endOf, type HandlerOutcome } from './attempt-end.ts';
 import { type LeasedCommand, SUSPECT_CRASHES } from './command.ts';
 import type { CommandRunner } from './command-runner.ts';
 import type { EndEntry } from './commit-train.ts';
+import { ExpiryAlarm } from './expiry-alarm.ts';
 import type { Lane } from './lane.ts';
 import type { Lanes } from './lanes.ts';
 import type { CommandsObserver } from './observer.ts';
@@ -46,6 +47,8 @@ interface Running {
 /** Runs the handlers of leased commands, watches their deadlines and reports how they ended. */
 export class Executor {
   readonly #options: ExecutorOptions;
+  /** Rings for commands that are leased and wait behind others. */
+  readonly #expiry: ExpiryAlarm;
   readonly #running = new Set<Running>();
   /** The newest attempt of each: an aborted one may be in its grace when its command is run again. */
   readonly #byTaskId = new Map<string, Running>();
@@ -58,6 +61,10 @@ export class Executor {
 
   constructor(options: ExecutorOptions) {
     this.#options = options;
+    this.#expiry = new ExpiryAlarm(options.clock, () => {
+      this.#expiry.off();
+      this.#pump();
+    });
   }
 
   /** Handlers at work. */
@@ -146,8 +153,11 @@ export class Executor {
       const command = this.#queue[this.#queueHead++] as LeasedCommand;
       const lane = this.#options.lanes.get(command.taskType);
       if (lane === undefined) continue;
-      if (lane.roomToBegin <= 0) held.push(command);
-      else this.#begin(command, lane);
+      if (command.expiresAt !== null && command.expiresAt <= clock.now()) this.#endUnstarted(command);
+      else if (lane.roomToBegin <= 0) {
+        held.push(command);
+        this.#expiry.expect(command.expiresAt);
+      } else this.#begin(command, lane);
     }
     this.#pumping = false;
     const rest = this.#queue.slice(this.#queueHead);

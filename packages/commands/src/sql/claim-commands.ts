@@ -1,8 +1,6 @@
 import type { SqlConnection } from '@millrace/engines/store';
 import { type CommandRow, CRASHES_MAX, type LeasedCommand, SUSPECT_CRASHES } from '../command.ts';
-import type { Rollups } from './add-rollups.ts';
-import type { DepthCount } from './depth-count.ts';
-import { noteCallback } from './note-callback.ts';
+import { type Expired, type Expirer, expireCommand } from './expire-commands.ts';
 
 /** What one type may claim now. */
 export interface ClaimRequest {
@@ -24,18 +22,15 @@ export interface Claimed {
   /** Where the next claim of this type goes on. */
   readonly after: string;
   /** Commands that were found past their `expires_at` and ended. */
-  readonly expired: readonly { readonly id: number; readonly taskId: string; readonly attempt: number }[];
+  readonly expired: readonly Expired[];
   /** True when nothing claimable was left behind for want of room. */
   readonly drained: boolean;
   /** True when it saw nothing but keys without room and did not see all of them. */
   readonly gaveUp: boolean;
 }
 
-export interface Claimer {
-  readonly now: number;
+export interface Claimer extends Expirer {
   readonly worker: number;
-  readonly depth: DepthCount;
-  readonly rollups: Rollups;
 }
 
 /** Keys served by one claim; the others have their turn in the next. */
@@ -56,7 +51,7 @@ const FIRST_KEY = `
   WHERE ready = 1 AND task_type = ? AND concurrency_key >= ? ORDER BY concurrency_key LIMIT 1`;
 
 const CANDIDATES = `
-  SELECT id, task_id, task_type, status, concurrency_key, due_at, expires_at, priority, timeout_ms, run, attempts,
+  SELECT id, task_id, task_type, status, ready, concurrency_key, due_at, expires_at, priority, timeout_ms, run, attempts,
     failures, crashes, lease, correlation_id, created_at, queued_at
   FROM commands WHERE ready = 1 AND task_type = ? AND concurrency_key = ? AND crashes < ?
   ORDER BY order_at, id LIMIT ?`;
@@ -65,9 +60,6 @@ const LEASE = `
   UPDATE commands SET status = 'RUNNING', ready = NULL, lease = lease + 1, lease_owner = ?, attempts = attempts + 1,
     started_at = ?, updated_at = ?
   WHERE id = ? AND ready = 1`;
-
-const EXPIRE = `
-  UPDATE commands SET status = 'EXPIRED', ready = NULL, updated_at = ?, finished_at = ? WHERE id = ? AND ready = 1`;
 
 const PAYLOAD = 'SELECT payload, metadata, callback_url, trace FROM command_payloads WHERE command_id = ?';
 
@@ -143,7 +135,7 @@ class Claim {
   readonly #by: Claimer;
   readonly #room: Map<string, number>;
   readonly #commands: LeasedCommand[] = [];
-  readonly #expired: { id: number; taskId: string; attempt: number }[] = [];
+  readonly #expired: Expired[] = [];
   #characters = 0;
   #suspects: boolean;
 
@@ -174,7 +166,8 @@ class Claim {
     let taken = 0;
     for (const row of rows) {
       if (!this.hasRoom()) break;
-      if (row.expires_at !== null && row.expires_at <= this.#by.now) this.#expire(row);
+      if (row.expires_at !== null && row.expires_at <= this.#by.now)
+        this.#expired.push(expireCommand(this.#db, row, this.#by));
       else if (row.crashes < SUSPECT_CRASHES || this.#suspects) {
         this.#lease(row);
         taken++;
@@ -186,14 +179,6 @@ class Claim {
 
   result(): Pick<Claimed, 'commands' | 'expired'> {
     return { commands: this.#commands, expired: this.#expired };
-  }
-
-  #expire(row: CommandRow): void {
-    this.#db.run(EXPIRE, this.#by.now, this.#by.now, row.id);
-    noteCallback(this.#db, row.id);
-    this.#by.depth.add(row.task_type, -1, 0);
-    this.#by.rollups.add(row.task_type, 'EXPIRED', this.#by.now, 0);
-    this.#expired.push({ id: row.id, taskId: row.task_id, attempt: row.attempts });
   }
 
   #lease(row: CommandRow): void {
@@ -224,6 +209,7 @@ function leased(row: CommandRow, wide: PayloadRow | undefined): LeasedCommand {
     createdAt: row.created_at,
     queuedAt: row.queued_at,
     dueAt: row.due_at,
+    expiresAt: row.expires_at,
     payload: wide?.payload ?? null,
     metadata: wide?.metadata ?? null,
     callbackUrl: wide?.callback_url ?? null,

@@ -4,6 +4,7 @@ import { Rollups } from './add-rollups.ts';
 import { type Claimed, type ClaimRequest, claimCommands } from './claim-commands.ts';
 import { type DepthChange, DepthCount } from './depth-count.ts';
 import { endAttempts } from './end-attempts.ts';
+import { type Expired, expireOverdue, nextExpiryAt } from './expire-commands.ts';
 import { type Arrival, type Duplicate, insertCommands } from './insert-commands.ts';
 import { nextDueAt, promoteDue } from './promote-due.ts';
 import { addEvent, type EventBatch, recordEvents, type StoredEventKind } from './record-events.ts';
@@ -18,6 +19,8 @@ export interface Departure {
   /** Starts of rate-limited types, kept so that the limit holds across a restart. */
   readonly limitedTypes: readonly string[];
   readonly promote: boolean;
+  /** Whether to end what has expired while it waited; absent: no. */
+  readonly expire?: boolean;
 }
 
 /** What became of it. */
@@ -30,6 +33,8 @@ export interface Arrived {
   readonly depth: readonly DepthChange[];
   /** When the next waiting command is due; `undefined` when it was not asked for. */
   readonly nextDueAt?: number | null;
+  /** What the sweep has ended, and when the next waiting command expires; `undefined` when there was no sweep. */
+  readonly expiry?: { readonly expired: readonly Expired[]; readonly nextAt: number | null };
   /** Number of the batch of events; 0 when there were none. */
   readonly seq: number;
   readonly events: EventBatch;
@@ -51,6 +56,8 @@ export const departTrain = defineProcedure<Departure, Arrived>({
     noteEnds(departure.ended, refused, events);
     const duplicates = insertCommands(db, departure.arrivals, from);
     noteArrivals(departure.arrivals, duplicates, events);
+    const expired = departure.expire === true ? expireOverdue(db, from) : [];
+    for (const command of expired) addEvent(events, 'expired', command);
     if (departure.promote) promoteDue(db, now, depth);
     const claims = departure.claims.map((request) => claimCommands(db, request, from));
     noteClaims(claims, events);
@@ -58,7 +65,11 @@ export const departTrain = defineProcedure<Departure, Arrived>({
     if (departure.limitedTypes.length > 0) keepStarts(db, departure, claims);
     const seq = recordEvents(db, now, events);
     const answer = { refused, duplicates, claims, depth: depth.changes(), seq, events };
-    return departure.promote ? { ...answer, nextDueAt: nextDueAt(db) } : answer;
+    return {
+      ...answer,
+      ...(departure.promote ? { nextDueAt: nextDueAt(db) } : {}),
+      ...(departure.expire === true ? { expiry: { expired, nextAt: nextExpiryAt(db) } } : {}),
+    };
   },
 });
 

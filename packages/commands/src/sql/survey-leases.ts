@@ -1,5 +1,6 @@
 import { defineProcedure, type SqlConnection } from '@millrace/engines/store';
 import { type DepthChange, readDepths } from './depth-count.ts';
+import { nextExpiryAt } from './expire-commands.ts';
 import { nextDueAt } from './promote-due.ts';
 
 export interface SurveyArgs {
@@ -15,6 +16,7 @@ export interface Survey {
   /** The whole counts, not changes. */
   readonly depth: readonly DepthChange[];
   readonly nextDueAt: number | null;
+  readonly nextExpiryAt: number | null;
 }
 
 const HELD = 'SELECT id, lease FROM commands WHERE lease_owner = ?';
@@ -33,7 +35,7 @@ export const surveyLeases = defineProcedure<SurveyArgs, Survey>({
   name: 'commands.surveyLeases',
   sqlite(db, args) {
     const returned = giveBackUnknown(db, args);
-    return { returned, depth: readDepths(db), nextDueAt: nextDueAt(db) };
+    return { returned, depth: readDepths(db), nextDueAt: nextDueAt(db), nextExpiryAt: nextExpiryAt(db) };
   },
 });
 
