@@ -1,4 +1,5 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Logger, Service } from '@millrace/kit';
@@ -26,6 +27,8 @@ export class TemporaryMillrace implements Service {
   /** @throws LISTEN_FAILED when the port is taken, … */
   async start(): Promise<void> {
     this.#directory = await mkdtemp(join(tmpdir(), 'millrace-demo-'));
+    // Whatever ends the process, a closed pipe or a second Ctrl-C included, takes the data along.
+    process.once('exit', this.#remove);
     const dataDir = join(this.#directory, 'data');
     this.#millrace = createMillrace({ ...this.#options, commands: DEMO_COMMANDS, dataDir });
     await this.#millrace.start();
@@ -48,6 +51,11 @@ export class TemporaryMillrace implements Service {
 
   async #stop(): Promise<void> {
     await this.#millrace?.stop();
-    if (this.#directory !== undefined) await rm(this.#directory, { recursive: true, force: true });
+    this.#remove();
+    process.off('exit', this.#remove);
   }
+
+  readonly #remove = (): void => {
+    if (this.#directory !== undefined) rmSync(this.#directory, { recursive: true, force: true });
+  };
 }
