@@ -252,6 +252,12 @@ const commands = {
     maximum: 3_600_000,
     description: 'Time of one attempt where neither command nor type says.',
   }),
+  commandSlowMs: durationMs(1_000, {
+    group: 'Commands',
+    env: 'COMMAND_SLOW',
+    minimum: 0,
+    description: 'An attempt that takes longer is logged at info rather than debug.',
+  }),
   cpuThreads: number(0, {
     group: 'Commands',
     env: 'CPU_THREADS',

@@ -15,7 +15,11 @@ import { type Config, dataDirectoryOf } from './config.ts';
 export type HttpSettings = Omit<
   HttpOptions,
   'host' | 'port' | 'auth' | 'registry' | 'logger' | 'clock' | 'healthChecks' | 'overloaded'
-> & { readonly auth?: Omit<NonNullable<HttpOptions['auth']>, 'apiKey' | 'jwtSecret'> | undefined };
+> & {
+  readonly auth?: Omit<NonNullable<HttpOptions['auth']>, 'apiKey' | 'jwtSecret'> | undefined;
+  /** The longest that one request waits for a command to end, in ms. Default and most: 30,000. */
+  readonly waitMsMax?: number | undefined;
+};
 
 /** When new commands are refused; 0 sets no limit. */
 export interface AdmissionLimits {
@@ -60,6 +64,8 @@ export interface MillraceOptions {
   readonly retention?: RetentionLimits | undefined;
   /** Time of one attempt where neither command nor type says, in ms. Default 300,000. */
   readonly commandTimeoutMs?: number | undefined;
+  /** An attempt that takes longer is logged at `info` rather than `debug`, in ms. Default 1,000. */
+  readonly commandSlowMs?: number | undefined;
   /** Threads for `cpu: true` commands (0: one per core but one) and the heap of each in MiB. Default 0 and 256. */
   readonly cpu?: { readonly threads?: number; readonly threadMemoryMib?: number } | undefined;
   readonly webhooks?: { readonly secret?: string | undefined; readonly allowedHosts?: readonly string[] } | undefined;
@@ -144,6 +150,7 @@ export function toMillraceOptions(config: Config, { cwd, commands, logger, worke
       diskFreeMinBytes: config.diskFreeMinBytes,
     },
     commandTimeoutMs: config.commandTimeoutMs,
+    commandSlowMs: config.commandSlowMs,
     cpu: { threads: config.cpuThreads, threadMemoryMib: config.cpuThreadMemoryMib },
     webhooks: { secret: config.webhookSecret, allowedHosts: config.webhookAllowedHosts },
     shutdownTimeoutMs: config.shutdownTimeoutMs,
@@ -167,6 +174,7 @@ function toHttpSettings(config: Config): HttpSettings {
       windowMs: config.rateLimitWindowMs,
       maxRequests: config.rateLimitMaxRequests,
     },
+    waitMsMax: config.httpTimeoutMs,
     bodyLimitBytes: config.bodyLimitBytes,
     batchBodyLimitBytes: config.batchBodyLimitBytes,
     trustProxy: config.trustProxy,

@@ -80,6 +80,7 @@ function createCommandsRoom(
     ...given('depthMax', admission?.queueDepthMax === 0 ? Number.MAX_SAFE_INTEGER : admission?.queueDepthMax),
     ...given('queueAgeMaxMs', admission?.queueAgeMaxMs),
     ...given('timeoutMs', options.commandTimeoutMs),
+    ...given('slowMs', options.commandSlowMs),
     cpuThreads: cpu?.threads === 0 ? undefined : cpu?.threads,
     cpuThreadMemoryMib: cpu?.threadMemoryMib,
     webhookSecret: webhooks?.secret,

@@ -1,5 +1,6 @@
 import type { Store } from '@millrace/engines/store';
 import { type Clock, isTerminal, type Logger } from '@millrace/kit';
+import type { CommandLog } from './command-log.ts';
 import type { CommitTrain, EndEntry } from './commit-train.ts';
 import type { DriftCheck } from './drift-check.ts';
 import type { Events } from './events.ts';
@@ -16,6 +17,7 @@ export interface AftermathOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly observer: CommandsObserver;
+  readonly log: CommandLog;
   readonly lanes: Lanes;
   readonly wake: WakeCalls;
   readonly events: Events;
@@ -35,12 +37,14 @@ export class Aftermath {
   }
 
   /** @param counted false when the attempt's lease was no longer the current one */
-  ended({ ended, command, lane, isResent }: EndEntry, counted: boolean): void {
-    const { observer, wake, webhooks } = this.#options;
+  ended(entry: EndEntry, counted: boolean): void {
+    const { ended, command, lane, isResent } = entry;
+    const { observer, log, wake, webhooks } = this.#options;
     if (!counted) {
       if (isResent === true) wake.readBack([command.taskId]);
       return;
     }
+    log.ended(entry);
     if (!isTerminal(ended.status)) {
       if (ended.outcome !== 'returned') observer.retried(command.taskType);
       if (ended.outcome === 'released') this.#pauseKey(command.taskType, command.concurrencyKey, ended.dueAt);
@@ -53,8 +57,11 @@ export class Aftermath {
   }
 
   expired(expired: readonly { readonly taskId: string }[], taskType: string): void {
-    const { observer, wake, webhooks } = this.#options;
-    for (const _ of expired) observer.ended(taskType, 'EXPIRED', false);
+    const { observer, log, wake, webhooks } = this.#options;
+    for (const { taskId } of expired) {
+      observer.ended(taskType, 'EXPIRED', false);
+      log.expired(taskId, taskType);
+    }
     wake.readBack(expired.map(({ taskId }) => taskId));
     webhooks.ring();
   }
@@ -71,12 +78,15 @@ export class Aftermath {
 
   /** The commands of dead processes were taken over. */
   rescued(rescued: Rescued): void {
-    const { lanes, events, observer, wake, webhooks, drift, train, isRunning } = this.#options;
+    const { lanes, events, observer, log, wake, webhooks, drift, train, isRunning } = this.#options;
     const { depth, count, poisoned } = rescued;
     lanes.apply(depth);
     events.onStored(rescued);
     if (count > 0) observer.leasesExpired(count);
-    for (const { taskType } of poisoned) observer.ended(taskType, 'FAILURE', true);
+    for (const { taskId, taskType } of poisoned) {
+      observer.ended(taskType, 'FAILURE', true);
+      log.poisoned(taskId, taskType);
+    }
     wake.readBack(poisoned.map(({ taskId }) => taskId));
     if (poisoned.length > 0) webhooks.ring();
     // What a dead process did last was never told to us.

@@ -1,5 +1,6 @@
 import type { Store } from '@millrace/engines/store';
 import { type Clock, type CommandDefinition, type Logger, type Random, silentLogger, systemClock } from '@millrace/kit';
+import { SLOW_MS_DEFAULT } from './command-log.ts';
 import type { ThreadRunner } from './command-runner.ts';
 import { type CommandsObserver, silentObserver } from './observer.ts';
 import type { RetentionLimits } from './retention.ts';
@@ -32,6 +33,8 @@ export interface CommandsOptions {
   readonly queueAgeMaxMs?: number;
   /** Time of one attempt where neither command nor type says, in ms; default 300,000. */
   readonly timeoutMs?: number;
+  /** An attempt whose handler takes longer is logged at `info` rather than `debug`, in ms; default 1,000. */
+  readonly slowMs?: number;
   /** Characters of one result at the most, in its JSON form; default 1 Mi. */
   readonly resultCharactersMax?: number;
   /** Callers that may wait for results; default 100,000. */
@@ -79,6 +82,7 @@ export const defaults = {
   depthMax: 1_000_000,
   queueAgeMaxMs: 0,
   timeoutMs: TIMEOUT_MS_DEFAULT,
+  slowMs: SLOW_MS_DEFAULT,
   resultCharactersMax: MEBI,
   waitersMax: 100_000,
   work: true,

@@ -1,6 +1,7 @@
 import { createUuidV7 } from '@millrace/kit';
 import { Admission } from './admission.ts';
 import { Aftermath } from './aftermath.ts';
+import { CommandLog } from './command-log.ts';
 import { createCommandRunner } from './command-runner.ts';
 import type { Commands } from './commands.ts';
 import { CommitTrain } from './commit-train.ts';
@@ -123,10 +124,11 @@ export class RoomParts {
   }
 
   #makeAftermath(): Aftermath {
-    const { store, clock, logger, observer } = this.#options;
+    const { store, clock, logger, observer, slowMs } = this.#options;
     const { lanes, events, drift, webhooks, waiters, queries } = this;
     return new Aftermath({
       ...{ store, clock, logger, observer, lanes, events, drift, webhooks },
+      log: new CommandLog({ logger, slowMs }),
       wake: new WakeCalls({ waiters, queries, logger }),
       train: () => this.train,
       executor: () => this.executor,
