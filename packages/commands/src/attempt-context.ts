@@ -63,16 +63,32 @@ export class AttemptContext implements CommandContext {
     return this.#log;
   }
 
-  progress(value: unknown): void {
-    if (!this.#closed) this.#services.progress(this.#command, value);
+  // Handlers take their context apart (`{ step, progress }`), so these are functions that need no receiver.
+
+  get progress(): CommandContext['progress'] {
+    return (value) => {
+      if (!this.#closed) this.#services.progress(this.#command, value);
+    };
   }
 
-  submit(input: SubmitInput): Promise<{ readonly taskId: string }> {
+  get submit(): CommandContext['submit'] {
+    return (input) => this.#submit(input);
+  }
+
+  get waitFor(): CommandContext['waitFor'] {
+    return (children) => this.#waitFor(children);
+  }
+
+  get step(): CommandContext['step'] {
+    return (name, fn) => this.#step(name, fn);
+  }
+
+  #submit(input: SubmitInput): Promise<{ readonly taskId: string }> {
     this.#children += 1;
     return this.#services.submitChild(this.#command, this.#children, input);
   }
 
-  async waitFor(children: readonly (string | { readonly taskId: string })[]): Promise<readonly CommandOutcome[]> {
+  async #waitFor(children: readonly (string | { readonly taskId: string })[]): Promise<readonly CommandOutcome[]> {
     const taskIds = children.map((child) => (typeof child === 'string' ? child : child.taskId));
     const leave = this.#enterWait();
     try {
@@ -82,7 +98,7 @@ export class AttemptContext implements CommandContext {
     }
   }
 
-  step<TResult>(
+  #step<TResult>(
     name: string,
     fn: (step: { readonly idempotencyKey: string; readonly signal: AbortSignal }) => TResult | Promise<TResult>,
   ): Promise<TResult> {

@@ -176,3 +176,22 @@ test('a parent that is cancelled while it waits ends at once, and its slot is fr
   await env.drain();
   assert.equal((await env.outcome(taskId))?.status, 'SUCCESS');
 });
+
+test('a handler may take its context apart', async () => {
+  const takenApart = defineCommand({
+    type: 'takenApart',
+    async handler({ payload }, { submit, waitFor, step, progress, signal, log }) {
+      if (payload === 'child') return 'done';
+      progress(1);
+      log.info('under way');
+      const charge = await step('charge', ({ idempotencyKey }) => idempotencyKey);
+      const [child] = await waitFor([await submit({ taskType: 'takenApart', payload: 'child' })]);
+      return { charge, child: child?.result, aborted: signal.aborted };
+    },
+  });
+  await using env = await createTestCommands({ definitions: [takenApart] });
+  const { taskId } = await env.submit({ taskType: 'takenApart' });
+  await env.drain();
+  const expected = { charge: `${taskId}:charge`, child: 'done', aborted: false };
+  assert.deepEqual((await env.outcome(taskId))?.result, expected);
+});

@@ -48,15 +48,15 @@ const ACTS: Readonly<Record<string, Act>> = {
     context.log.debug('Not asked for');
     return { debug: context.log.isEnabled('debug'), deadline: context.deadline };
   },
-  children: async (_work, context) => {
-    const first = await context.submit({ taskType: 'double', payload: 4 });
-    const second = await context.submit({ taskType: 'cpu', payload: { do: 'echo' } });
-    return (await context.waitFor([first, second])).map(({ taskId, status, result }) => ({ taskId, status, result }));
+  children: async (_work, { submit, waitFor }) => {
+    const first = await submit({ taskType: 'double', payload: 4 });
+    const second = await submit({ taskType: 'cpu', payload: { do: 'echo' } });
+    return (await waitFor([first, second])).map(({ taskId, status, result }) => ({ taskId, status, result }));
   },
-  step: async ({ failAfter }, context) => {
-    const charged = await context.step('charge', ({ idempotencyKey }) => ({ idempotencyKey, thread: threadId }));
-    if (context.attempt <= Number(failAfter)) throw new Error('after the step');
-    return { ...charged, attempt: context.attempt };
+  step: async ({ failAfter }, { step, attempt }) => {
+    const charged = await step('charge', ({ idempotencyKey }) => ({ idempotencyKey, thread: threadId }));
+    if (attempt <= Number(failAfter)) throw new Error('after the step');
+    return { ...charged, attempt };
   },
   failingStep: async (_work, context) => {
     const thrown = new Recoverable('no funds', { code: 'EXTERNAL_SERVICE_ERROR' });
@@ -87,8 +87,8 @@ const ACTS: Readonly<Record<string, Act>> = {
     throw Object.assign(new Error('plain'), { code: 'ENOENT' });
   },
   partial: () => partial({ half: true }, 'the other half is missing'),
-  flood: ({ reports }, context) => {
-    for (let index = 0; index < Number(reports); index += 1) context.progress({ index });
+  flood: ({ reports }, { progress }) => {
+    for (let index = 0; index < Number(reports); index += 1) progress({ index });
     return 'flooded';
   },
   trace: async () => {

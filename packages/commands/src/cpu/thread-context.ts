@@ -44,20 +44,34 @@ export class ThreadContext implements CommandContext {
     return new Date(this.#deadlineMs);
   }
 
-  progress(value: unknown): void {
-    this.#report({ kind: 'progress', value });
+  // Handlers take their context apart (`{ step, progress }`), so these are functions that need no receiver.
+
+  get progress(): CommandContext['progress'] {
+    return (value) => this.#report({ kind: 'progress', value });
   }
 
-  submit(input: SubmitInput): Promise<{ readonly taskId: string }> {
+  get submit(): CommandContext['submit'] {
+    return (input) => this.#submit(input);
+  }
+
+  get waitFor(): CommandContext['waitFor'] {
+    return (children) => this.#waitFor(children);
+  }
+
+  get step(): CommandContext['step'] {
+    return (name, fn) => this.#step(name, fn);
+  }
+
+  #submit(input: SubmitInput): Promise<{ readonly taskId: string }> {
     return this.#ask((id) => ({ kind: 'submit', id, input })) as Promise<{ readonly taskId: string }>;
   }
 
-  waitFor(children: readonly (string | { readonly taskId: string })[]): Promise<readonly CommandOutcome[]> {
+  #waitFor(children: readonly (string | { readonly taskId: string })[]): Promise<readonly CommandOutcome[]> {
     const taskIds = children.map((child) => (typeof child === 'string' ? child : child.taskId));
     return this.#ask((id) => ({ kind: 'waitFor', id, taskIds })) as Promise<readonly CommandOutcome[]>;
   }
 
-  step<TResult>(name: string, fn: StepFunction<TResult>): Promise<TResult> {
+  #step<TResult>(name: string, fn: StepFunction<TResult>): Promise<TResult> {
     const run = (idempotencyKey: string) => fn({ idempotencyKey, signal: this.signal });
     return this.#ask((id) => ({ kind: 'step', id, name }), run) as Promise<TResult>;
   }
