@@ -1,6 +1,6 @@
 import { type Clock, defineCommand, Recoverable, RetryAfter, type Service, Unrecoverable } from '@millrace/kit';
 import { Type } from 'typebox';
-import { Agent, request } from 'undici';
+import type { Agent } from 'undici';
 import { hostOf, RefusedAddress, type UrlGuard } from './url-guard.ts';
 import { signWebhook } from './webhook-signature.ts';
 
@@ -45,19 +45,10 @@ export interface WebhookDeliveryOptions {
 /** POSTs outcomes to where their submitters asked. `stop` closes its connections. */
 export class WebhookDelivery implements Pick<Service, 'stop'> {
   readonly #options: WebhookDeliveryOptions;
-  readonly #agent: Agent;
+  #agent: Promise<Agent> | undefined;
 
   constructor(options: WebhookDeliveryOptions) {
     this.#options = options;
-    const timeout = options.answerTimeoutMs ?? ANSWER_TIMEOUT_MS;
-    this.#agent = new Agent({
-      connect: { lookup: options.guard.lookup, timeout },
-      headersTimeout: timeout,
-      bodyTimeout: timeout,
-      connections: CONCURRENCY_PER_HOST,
-      keepAliveTimeout: 1_000,
-      maxHeaderSize: ANSWER_BYTES_MAX,
-    });
   }
 
   /** The command type that delivers: its retries, its limits, its handler. */
@@ -77,7 +68,21 @@ export class WebhookDelivery implements Pick<Service, 'stop'> {
   }
 
   async stop(): Promise<void> {
-    await this.#agent.destroy();
+    await (await this.#agent)?.destroy();
+  }
+
+  /** Loaded with the first delivery: the HTTP client costs every start time and memory, and few use webhooks. */
+  async #openAgent(): Promise<Agent> {
+    const { guard, answerTimeoutMs: timeout = ANSWER_TIMEOUT_MS } = this.#options;
+    const { Agent: HttpAgent } = await import('undici');
+    return new HttpAgent({
+      connect: { lookup: guard.lookup, timeout },
+      headersTimeout: timeout,
+      bodyTimeout: timeout,
+      connections: CONCURRENCY_PER_HOST,
+      keepAliveTimeout: 1_000,
+      maxHeaderSize: ANSWER_BYTES_MAX,
+    });
   }
 
   async #post({ id, url, body }: { id: string; url: string; body: string }, signal: AbortSignal): Promise<Answer> {
@@ -90,12 +95,15 @@ export class WebhookDelivery implements Pick<Service, 'stop'> {
       'webhook-timestamp': String(timestamp),
     };
     if (secret !== undefined) headers['webhook-signature'] = signWebhook({ id, timestamp, body }, secret);
+    this.#agent ??= this.#openAgent();
+    const dispatcher = await this.#agent;
     // The whole exchange has one deadline: a body that trickles would never reach the others.
     const deadline = AbortSignal.any([signal, AbortSignal.timeout(answerTimeoutMs)]);
     try {
       const target = this.#options.guard.check(url);
-      const response = await request(target, {
-        ...{ method: 'POST', headers, body, dispatcher: this.#agent, signal: deadline },
+      const { origin, pathname, search } = target;
+      const response = await dispatcher.request({
+        ...{ origin, path: `${pathname}${search}`, method: 'POST', headers, body, signal: deadline },
       });
       const retryAfter = response.headers['retry-after'];
       const text = await readStart(response.body);
