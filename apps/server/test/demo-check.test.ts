@@ -41,7 +41,7 @@ test('nothing differs when every command ended as it must', () => {
   assert.deepEqual(checkDemo(workload, reportOf(allWell())), []);
 });
 
-test('the check names what is lost, what ran once too often, and what ended wrongly', () => {
+test('the check names what is lost and what ended wrongly; an attempt too many is no mistake', () => {
   const [, first, ...others] = allWell();
   const views = [{ ...first!, status: 'FAILURE', attempts: 2 } as Shown, ...others.slice(1)];
   const missing = [others[0]!.taskId];
@@ -52,7 +52,6 @@ test('the check names what is lost, what ran once too often, and what ended wron
     '1 accepted commands have not ended: demo-0000002.',
     'EXECUTE_ASSISTANT in state SUCCESS: 88 instead of 90.',
     'EXECUTE_ASSISTANT in state FAILURE: 1 instead of 0.',
-    'retries of EXECUTE_ASSISTANT: 1 instead of 0.',
     'The schedule fired 0 times, 0 with success.',
   ]);
 });

@@ -20,7 +20,7 @@ export interface AssistantOptions {
   readonly idleTimeoutMs?: number | undefined;
   /** The longest a whole call may take in ms; 0, the default, leaves that to the command's own timeout. */
   readonly requestTimeoutMs?: number | undefined;
-  /** Calls at once across the fleet. Default 10 with a provider, 1,000 offline. */
+  /** Calls at once across the fleet. Default 10 with a provider, 64 offline. */
   readonly concurrency?: number | undefined;
   /** Where time comes from. Default: the machine. */
   readonly clock?: Clock | undefined;
@@ -51,7 +51,7 @@ const DEFAULTS = {
   requestTimeoutMs: 0,
   onlineConcurrency: 10,
   /** The extractor takes less than a millisecond on the event loop: the limit only bounds what is claimed at once. */
-  offlineConcurrency: 1000,
+  offlineConcurrency: 64,
 } as const;
 
 /**

@@ -12,6 +12,12 @@ import type { CommandsObserver } from './observer.ts';
 /** How long the event loop is given to starting handlers before others have their turn, in ms. */
 const START_SLICE_MS = 5;
 
+/**
+ * Handlers that return a promise have their work still before them when they have been started, all in one go after
+ * us: so many before others have their turn.
+ */
+const ASYNC_STARTS_MAX = 16;
+
 /** How long a handler may go on after its signal has aborted before it is given up, in ms. */
 export const ABORT_GRACE_MS = 2_000;
 
@@ -55,6 +61,7 @@ export class Executor {
   #queue: LeasedCommand[] = [];
   #queueHead = 0;
   #pumping = false;
+  #resting = false;
   #idle: (() => void)[] = [];
   /** Suspects among the leased. */
   #suspects = 0;
@@ -140,7 +147,7 @@ export class Executor {
 
   /** Starts what fits; between slices of `START_SLICE_MS` the event loop serves others. */
   #pump(): void {
-    if (this.#pumping) return;
+    if (this.#pumping || this.#resting) return;
     const { clock, mayBegin } = this.#options;
     if (!mayBegin()) {
       this.returnUnstarted();
@@ -148,8 +155,9 @@ export class Executor {
     }
     const until = clock.monotonic() + START_SLICE_MS;
     const held: LeasedCommand[] = [];
+    let promises = 0;
     this.#pumping = true;
-    while (this.#queueHead < this.#queue.length && clock.monotonic() < until) {
+    while (this.#queueHead < this.#queue.length && promises < ASYNC_STARTS_MAX && clock.monotonic() < until) {
       const command = this.#queue[this.#queueHead++] as LeasedCommand;
       const lane = this.#options.lanes.get(command.taskType);
       if (lane === undefined) continue;
@@ -157,16 +165,26 @@ export class Executor {
       else if (lane.roomToBegin <= 0) {
         held.push(command);
         this.#expiry.expect(command.expiresAt);
-      } else this.#begin(command, lane);
+      } else if (this.#begin(command, lane)) promises += 1;
     }
     this.#pumping = false;
     const rest = this.#queue.slice(this.#queueHead);
     this.#queue = held.length === 0 ? rest : [...held, ...rest];
     this.#queueHead = 0;
-    if (rest.length > 0) setImmediate(() => this.#pump());
+    if (rest.length > 0) this.#rest();
   }
 
-  #begin(command: LeasedCommand, lane: Lane): void {
+  /** Lets others have their turn before more handlers start. */
+  #rest(): void {
+    this.#resting = true;
+    setImmediate(() => {
+      this.#resting = false;
+      this.#pump();
+    });
+  }
+
+  /** @returns whether the handler has work before it still */
+  #begin(command: LeasedCommand, lane: Lane): boolean {
     const { clock, services, runner, observer } = this.#options;
     const monotonic = clock.monotonic();
     const context = new AttemptContext(command, services);
@@ -189,17 +207,18 @@ export class Executor {
       answer = runner.run(lane.type, command, context);
     } catch (error) {
       this.#settle(running, { kind: 'threw', error });
-      return;
+      return false;
     }
     if (!isThenable(answer)) {
       this.#settle(running, { kind: 'returned', value: answer });
-      return;
+      return false;
     }
     this.#watchDeadline(running, command.timeoutMs);
     answer.then(
       (value) => this.#settle(running, { kind: 'returned', value }),
       (error: unknown) => this.#settle(running, { kind: 'threw', error }),
     );
+    return true;
   }
 
   #watchDeadline(running: Running, delayMs: number): void {
