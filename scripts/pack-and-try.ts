@@ -7,10 +7,13 @@ import { freePort, startProcess, tempDir } from '@millrace/testkit';
 
 /**
  * Does what a stranger does: installs the tarballs of all published packages into an empty project, type-checks a
- * program against them, starts `millrace` there on Node 26 and on Node 24, submits a command, reads its result and stops.
+ * program against them, starts `millrace` there on Node 26 and on Node 24, submits a command, reads its result, stops, and
+ * runs a small demo, which needs what lies beside the code: texts, a module for threads, the page.
  */
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const READY_WITHIN_MS = 30_000;
+/** The fewest with every kind of command among them. */
+const DEMO_COMMANDS = '200';
 
 const PROGRAM = `import { defineCommand } from 'millrace';
 export const greet = defineCommand({
@@ -98,7 +101,9 @@ async function tryProgram(node: string): Promise<void> {
   });
   await submitAndRead(`http://127.0.0.1:${port}`);
   assert.deepEqual(await server.stop(), { code: 0, signal: null }, server.output());
-  console.log(`millrace ${version} from its tarball on Node ${nodeVersion}: command done, clean stop`);
+  const demo = [bin, 'demo', '--exit', '--commands', DEMO_COMMANDS];
+  execFileSync(node, demo, { cwd: project.path, stdio: ['ignore', 'ignore', 'inherit'] });
+  console.log(`millrace ${version} from its tarball on Node ${nodeVersion}: command done, clean stop, demo passed`);
 }
 
 interface CommandAnswer {
@@ -122,6 +127,8 @@ async function submitAndRead(url: string): Promise<void> {
   const read = (await (await fetch(`${url}/commands/packed-1`)).json()) as CommandAnswer;
   assert.equal(read.status, 'SUCCESS');
   assert.deepEqual(read.result, answer.result, 'the result is read by taskId as it was answered');
+  const page = await fetch(url);
+  assert.equal(page.status, 200, 'the page is in the tarball');
 }
 
 function npm(cwd: string, ...args: readonly string[]): void {
