@@ -1,19 +1,20 @@
 /**
- * Runs the benchmark: `node run.ts [--scenario a,b] [--variant x,y] [--rounds 5] [--seconds N] [--tiny] [--json FILE]
- * [--profile]`.
- * Ends with 1 when a check did not hold or a variant failed; a variant whose server is not installed is skipped.
+ * Runs the benchmark: `node run.ts [--scenario a,b] [--variant x,y] [--rounds 5] [--seconds N] [--tiny | --quick]
+ * [--json FILE] [--profile]`, or shows an earlier one: `node run.ts --report FILE`.
+ * Reports are written after every scenario, so that a run that is cut short keeps what it has found. Ends with 1 when a check did not hold or a variant failed; a variant whose server is not installed is skipped.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, release, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import type { Scenario, Variant, VariantReport } from './harness/contract.ts';
+import type { Scenario, Size, Variant, VariantReport } from './harness/contract.ts';
 import { renderReport } from './harness/report.ts';
-import { type RunRecord, type ScenarioSummary, summarize } from './harness/results.ts';
+import { type RunRecord, summarize } from './harness/results.ts';
 import { loadScenarios } from './harness/scenarios.ts';
+import { judgeTargets } from './harness/targets.ts';
 
 const CHILD = fileURLToPath(new URL('./harness/child.ts', import.meta.url));
 const REPORTS = fileURLToPath(new URL('./reports/', import.meta.url));
@@ -25,15 +26,19 @@ const { values: flags } = parseArgs({
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string' },
     tiny: { type: 'boolean', default: false },
+    quick: { type: 'boolean', default: false },
+    report: { type: 'string' },
     json: { type: 'string' },
     profile: { type: 'boolean', default: false },
   },
 });
 
+const size: Size = flags.tiny ? 'tiny' : flags.quick ? 'quick' : 'full';
+
 const list = (text: string | undefined) => text?.split(',').map((name) => name.trim());
 
 async function runVariant(scenario: Scenario, variant: Variant): Promise<VariantReport> {
-  const args = [CHILD, scenario.name, variant.name, flags.tiny ? 'tiny' : 'full'];
+  const args = [CHILD, scenario.name, variant.name, size];
   if (flags.seconds !== undefined) args.push(flags.seconds);
   const env = { ...process.env };
   if (flags.profile) {
@@ -73,7 +78,9 @@ function headline({ report }: RunRecord, scenario: Scenario): string {
 /** Odd rounds go through the variants in order, even ones backwards: drift of the machine hits both ends alike. */
 async function runScenario(scenario: Scenario): Promise<RunRecord[]> {
   const wanted = list(flags.variant);
-  const variants = scenario.variants.filter(({ name }) => wanted === undefined || wanted.includes(name));
+  const variants = scenario.variants.filter(({ name, leftOutOf }) =>
+    wanted === undefined ? leftOutOf?.includes(size) !== true : wanted.includes(name),
+  );
   const rounds = flags.tiny || scenario.once === true ? 1 : Number(flags.rounds);
   const records: RunRecord[] = [];
   for (let round = 1; round <= rounds; round++) {
@@ -101,35 +108,68 @@ function machine() {
   };
 }
 
-function writeReports(records: readonly RunRecord[], summaries: readonly ScenarioSummary[], began: Date): string {
-  const host = machine();
-  const report = renderReport(
-    {
-      lines: [
-        `${began.toISOString()}, ${flags.tiny ? 'tiny: these numbers mean nothing' : `up to ${flags.rounds} rounds, medians (range)`}`,
-        `${host.cores} cores (${host.cpu}), ${host.memoryGb} GB, Linux ${host.kernel}, Node ${host.node}`,
-        'every variant in a fresh process with fresh servers and empty directories, order alternating by round',
-      ],
-    },
-    summaries,
-  );
-  mkdirSync(REPORTS, { recursive: true });
-  const stamp = began.toISOString().replaceAll(/[:.]/g, '-');
-  const json = flags.json ?? join(REPORTS, `${stamp}.json`);
-  mkdirSync(dirname(json), { recursive: true });
-  writeFileSync(json, `${JSON.stringify({ began, machine: host, flags, records }, null, 1)}\n`);
-  writeFileSync(join(REPORTS, `${stamp}.md`), report);
-  return `${report}\nRaw data: ${json}`;
+/** What a run leaves behind: everything that its report is made of. */
+interface RawData {
+  readonly began: string;
+  readonly machine: ReturnType<typeof machine>;
+  readonly size: Size;
+  readonly rounds: number;
+  readonly records: readonly RunRecord[];
 }
 
-const began = new Date();
-const scenarios = await loadScenarios(list(flags.scenario));
-const records: RunRecord[] = [];
-for (const scenario of scenarios) records.push(...(await runScenario(scenario)));
-const summaries = scenarios.map((scenario) => summarize(scenario, records));
-console.log(`\n${writeReports(records, summaries, began)}`);
-const problems = summaries.flatMap(({ variants }) => variants.flatMap((variant) => variant.problems));
-if (problems.length > 0) {
-  console.error(`\nInvalid: ${problems.length} problem(s), see above.`);
-  process.exitCode = 1;
+const SIZES: Readonly<Record<Size, string>> = {
+  tiny: 'tiny: these numbers mean nothing',
+  quick: 'quick: short loads',
+  full: 'full',
+};
+
+/** The report and the number of problems, from raw data and nothing else. */
+async function renderRawData(data: RawData): Promise<{ report: string; problems: number }> {
+  const measured = [...new Set(data.records.map(({ scenario }) => scenario))];
+  const scenarios = await loadScenarios(measured);
+  const summaries = scenarios.map((scenario) => summarize(scenario, data.records));
+  const { machine: host, records } = data;
+  const report = renderReport({
+    header: [
+      `${data.began}, ${SIZES[data.size]}, up to ${data.rounds} rounds, medians (range)`,
+      `${host.cores} cores (${host.cpu}), ${host.memoryGb} GB, Linux ${host.kernel}, Node ${host.node}`,
+      'every variant in a fresh process with fresh servers and empty directories, order alternating by round',
+    ],
+    summaries,
+    targets: judgeTargets(scenarios, records, data.size !== 'tiny'),
+  });
+  const problems = summaries.flatMap(({ variants }) => variants.flatMap((variant) => variant.problems));
+  return { report, problems: problems.length };
 }
+
+async function writeReports(data: RawData) {
+  mkdirSync(REPORTS, { recursive: true });
+  const stamp = data.began.replaceAll(/[:.]/g, '-');
+  const json = flags.json ?? join(REPORTS, `${stamp}.json`);
+  mkdirSync(dirname(json), { recursive: true });
+  writeFileSync(json, `${JSON.stringify(data, null, 1)}\n`);
+  const rendered = await renderRawData(data);
+  writeFileSync(join(REPORTS, `${stamp}.md`), rendered.report);
+  return { ...rendered, json };
+}
+
+async function runBenchmark(): Promise<void> {
+  const startedAt = performance.now();
+  const records: RunRecord[] = [];
+  const rounds = flags.tiny ? 1 : Number(flags.rounds);
+  const data: RawData = { began: new Date().toISOString(), machine: machine(), size, rounds, records };
+  let written = await writeReports(data);
+  for (const scenario of await loadScenarios(list(flags.scenario))) {
+    records.push(...(await runScenario(scenario)));
+    written = await writeReports(data);
+  }
+  const seconds = Math.round((performance.now() - startedAt) / 1000);
+  console.log(`\n${written.report}\nRaw data: ${written.json}\nTook ${seconds} s.`);
+  if (written.problems > 0) {
+    console.error(`\nInvalid: ${written.problems} problem(s), see above.`);
+    process.exitCode = 1;
+  }
+}
+
+if (flags.report === undefined) await runBenchmark();
+else console.log((await renderRawData(JSON.parse(readFileSync(flags.report, 'utf8')) as RawData)).report);

@@ -1,5 +1,5 @@
-/** The process of one variant: `node child.ts <scenario> <variant> <size> [seconds]` prints one JSON line and ends. */
-import type { VariantReport } from './contract.ts';
+/** The process of one variant: `node child.ts <scenario> <variant> <tiny|quick|full> [seconds]` prints one JSON line and ends. */
+import type { Size, VariantReport } from './contract.ts';
 import { loadScenarios } from './scenarios.ts';
 
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => process.exit(1));
@@ -13,7 +13,7 @@ async function run(): Promise<VariantReport> {
   const reason = variant.skip?.();
   if (reason !== undefined) return { kind: 'skipped', reason };
   const context = {
-    size: size === 'tiny' ? ('tiny' as const) : ('full' as const),
+    size: size as Size,
     seconds: seconds === undefined ? undefined : Number(seconds),
   };
   return { kind: 'measured', measurement: await variant.run(context) };

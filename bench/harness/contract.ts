@@ -31,12 +31,12 @@ export interface Measurement {
   readonly notes?: readonly string[];
 }
 
-/** How big a run is: `tiny` only proves that the scenario still works. */
-export type Size = 'tiny' | 'full';
+/** How big a run is: `tiny` only proves that the scenario still works, `quick` measures all of them in a quarter of an hour. */
+export type Size = 'tiny' | 'quick' | 'full';
 
 export interface RunContext {
   readonly size: Size;
-  /** Seconds of load that a full run asks for; `--seconds` overrides the scenario's own. */
+  /** Seconds of load; `--seconds` overrides the scenario's own. */
   readonly seconds: number | undefined;
 }
 
@@ -44,16 +44,20 @@ export interface Variant {
   readonly name: string;
   /** Why it cannot run here, or `undefined` when it can. */
   readonly skip?: () => string | undefined;
+  /** The sizes that leave it out, because another variant of theirs runs the same code; naming it by `--variant` runs it. */
+  readonly leftOutOf?: readonly Size[];
   readonly run: (context: RunContext) => Promise<Measurement>;
 }
 
-/** A number that the project wants to reach, checked against the medians. */
+/** A number that the project wants to reach. */
 export interface Target {
   readonly text: string;
   readonly variant: string;
   readonly metric: string;
-  /** Compared with this variant's same metric as a ratio; absent: an absolute number. */
+  /** Divided by this variant's same metric of the same round; absent: an absolute number. */
   readonly relativeTo?: string;
+  /** Whether every run must reach it; default: the median. */
+  readonly always?: boolean;
   readonly atLeast?: number;
   readonly atMost?: number;
 }

@@ -1,4 +1,6 @@
-import type { ScenarioSummary, Spread, TargetResult, VariantSummary } from './results.ts';
+import type { ScenarioSummary, VariantSummary } from './results.ts';
+import type { Spread } from './statistics.ts';
+import type { TargetVerdict } from './targets.ts';
 
 const NUMBER = new Intl.NumberFormat('en-US', { maximumSignificantDigits: 3 });
 const WHOLE = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
@@ -39,13 +41,17 @@ function scenarioSection(summary: ScenarioSummary): string[] {
     Object.entries(variant.metrics)
       .filter(([name]) => name !== scenario.metric && name !== 'rssMaxMb')
       .map(([name, spread]) => `${name} ${showSpread(spread)}`);
+  const notRun = variants.filter(
+    ({ runs, skipped, problems }) => runs === 0 && skipped === undefined && problems.length === 0,
+  );
   return [
     `### ${scenario.name}`,
     '',
     row(['variant', scenario.metric, `× ${scenario.baseline}`, 'p50 ms', 'p95', 'p99', 'p99.9', 'max', 'RSS max MB']),
     row(Array.from({ length: 9 }, () => '---')),
-    ...variants.map((variant) => variantRow(variant, summary)),
+    ...variants.filter((variant) => !notRun.includes(variant)).map((variant) => variantRow(variant, summary)),
     '',
+    ...(notRun.length === 0 ? [] : [`- not run: ${notRun.map(({ name }) => name).join(', ')}`]),
     ...variants
       .filter(({ runs }) => runs > 0)
       .map((variant) => {
@@ -57,17 +63,27 @@ function scenarioSection(summary: ScenarioSummary): string[] {
   ];
 }
 
-function targetRow({ target, value, reached }: TargetResult, scenario: string): string {
-  const verdict = reached === undefined ? 'not measured' : reached ? 'reached' : 'MISSED';
-  return row([scenario, target.text, show(value), verdict]);
+function targetRow({ scenario, text, variant, measured, runs, reached }: TargetVerdict): string {
+  const verdict = measured === undefined ? 'not measured' : reached === undefined ? 'too small to judge' : undefined;
+  return row([
+    scenario,
+    text,
+    variant,
+    showSpread(measured),
+    `${runs}`,
+    verdict ?? (reached === true ? 'yes' : '**no**'),
+  ]);
 }
 
-export interface ReportHeader {
-  readonly lines: readonly string[];
+export interface ReportParts {
+  /** When, where and how it was measured. */
+  readonly header: readonly string[];
+  readonly summaries: readonly ScenarioSummary[];
+  readonly targets: readonly TargetVerdict[];
 }
 
 /** The report as Markdown: a table a scenario, then one of all ratios, then the targets. */
-export function renderReport(header: ReportHeader, summaries: readonly ScenarioSummary[]): string {
+export function renderReport({ header, summaries, targets }: ReportParts): string {
   const ratios = summaries.flatMap(({ scenario, variants }) =>
     variants
       .filter(({ ratio }) => ratio !== undefined)
@@ -84,7 +100,7 @@ export function renderReport(header: ReportHeader, summaries: readonly ScenarioS
   return [
     '# Benchmark report',
     '',
-    ...header.lines.map((line) => `- ${line}`),
+    ...header.map((line) => `- ${line}`),
     '',
     ...summaries.flatMap(scenarioSection),
     '## Ratios',
@@ -95,9 +111,12 @@ export function renderReport(header: ReportHeader, summaries: readonly ScenarioS
     '',
     '## Targets',
     '',
-    row(['scenario', 'target', 'measured', 'verdict']),
-    row(['---', '---', '---', '---']),
-    ...summaries.flatMap(({ scenario, targets }) => targets.map((result) => targetRow(result, scenario.name))),
+    'Median (range) of the runs; ratios are taken round by round. Memory is judged by its worst run, and only where',
+    "Millrace is a process of its own: the in-process variants hold the bench's generator too.",
+    '',
+    row(['scenario', 'target', 'variant', 'measured', 'runs', 'reached']),
+    row(Array.from({ length: 6 }, () => '---')),
+    ...targets.map(targetRow),
     '',
   ].join('\n');
 }

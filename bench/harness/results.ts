@@ -1,5 +1,5 @@
-import type { Percentiles, Scenario, Target, VariantReport } from './contract.ts';
-import { median } from './statistics.ts';
+import type { Percentiles, Scenario, VariantReport } from './contract.ts';
+import { median, type Spread, spread } from './statistics.ts';
 
 /** One run of one variant, as kept in the raw JSON. */
 export interface RunRecord {
@@ -9,12 +9,6 @@ export interface RunRecord {
   readonly at: string;
   readonly seconds: number;
   readonly report: VariantReport;
-}
-
-export interface Spread {
-  readonly median: number;
-  readonly min: number;
-  readonly max: number;
 }
 
 export interface VariantSummary {
@@ -30,20 +24,9 @@ export interface VariantSummary {
   readonly versions: Readonly<Record<string, string>>;
 }
 
-export interface TargetResult {
-  readonly target: Target;
-  readonly value: number | undefined;
-  readonly reached: boolean | undefined;
-}
-
 export interface ScenarioSummary {
   readonly scenario: Scenario;
   readonly variants: readonly VariantSummary[];
-  readonly targets: readonly TargetResult[];
-}
-
-function spread(values: readonly number[]): Spread {
-  return { median: median(values), min: Math.min(...values), max: Math.max(...values) };
 }
 
 function problemsOf({ report, round }: RunRecord): string[] {
@@ -77,18 +60,7 @@ function summarizeVariant(name: string, records: readonly RunRecord[]): VariantS
   };
 }
 
-function judge(target: Target, variants: readonly VariantSummary[]): TargetResult {
-  const medianOf = (name: string) => variants.find((variant) => variant.name === name)?.metrics[target.metric]?.median;
-  const own = medianOf(target.variant);
-  const other = target.relativeTo === undefined ? 1 : medianOf(target.relativeTo);
-  if (own === undefined || other === undefined) return { target, value: undefined, reached: undefined };
-  const value = own / other;
-  const reached =
-    value >= (target.atLeast ?? Number.NEGATIVE_INFINITY) && value <= (target.atMost ?? Number.POSITIVE_INFINITY);
-  return { target, value, reached };
-}
-
-/** Medians, ranges, ratios to the scenario's baseline and the targets. */
+/** Medians, ranges and ratios to the scenario's baseline. */
 export function summarize(scenario: Scenario, records: readonly RunRecord[]): ScenarioSummary {
   const plain = scenario.variants.map(({ name }) =>
     summarizeVariant(
@@ -101,5 +73,5 @@ export function summarize(scenario: Scenario, records: readonly RunRecord[]): Sc
     const own = variant.metrics[scenario.metric]?.median;
     return { ...variant, ratio: own === undefined || base === undefined ? undefined : own / base };
   });
-  return { scenario, variants, targets: scenario.targets.map((target) => judge(target, variants)) };
+  return { scenario, variants };
 }

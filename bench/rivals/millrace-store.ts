@@ -2,9 +2,13 @@
  * Millrace's database file, read by the bench itself: what has been stored and what has ended is taken from the disk, not
  * from the answers of the program under test.
  */
-import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import type { BenchItem } from '../harness/job-system.ts';
+
+/** The lock database beside it keeps everybody else waiting and is left alone. */
+const FILE = 'millrace.db';
+const BUSY_TIMEOUT_MS = 5_000;
 
 export interface StoredCounts {
   readonly rows: number;
@@ -14,16 +18,31 @@ export interface StoredCounts {
 }
 
 export interface MillraceStore {
-  /** No-ops of which the result has been committed. */
+  /** Commands of which the end has been committed. Takes a look at each. */
   countEnded(): number;
-  /** Commands that have yet to end. */
-  countUnended(): number;
+  /** Whether any command has yet to end. Costs nothing, however many have ended. */
+  hasUnended(): boolean;
+  /** How many of these no-ops have ended with exactly their own result. */
+  countResults(items: readonly BenchItem[]): number;
   countStored(): StoredCounts;
   close(): void;
 }
 
 const ENDED = 'select count(*) as value from commands where finished_at is not null';
-const ALL = 'select count(*) as value from commands';
+
+/** What has not ended is claimable, waits for its time or is leased; there is a partial index for each. */
+const UNENDED = `
+  select exists (select 1 from commands where ready = 1)
+      or exists (select 1 from commands where ready = 0)
+      or exists (select 1 from commands where lease_owner is not null) as value`;
+
+const RESULTS = `
+  select count(*) as value
+  from json_each(?) item
+  join commands c on c.task_id = item.value ->> 'id'
+  join command_results r on r.command_id = c.id
+  where c.status = 'SUCCESS' and c.attempts = 1
+    and json_extract(r.result, '$.ok') = 1 and json_extract(r.result, '$.n') = item.value ->> 'n'`;
 
 /** A command counts as succeeded when its row says so and its result lies beside it. */
 const STORED = `
@@ -36,26 +55,15 @@ const STORED = `
   where c.task_type = 'noop'`;
 
 export function openMillraceStore(dataDir: string): MillraceStore {
-  const db = findStore(dataDir);
-  const number = (sql: string) => Number(db.prepare(sql).get()?.value);
+  const db = new DatabaseSync(join(dataDir, FILE), { readOnly: true, timeout: BUSY_TIMEOUT_MS });
+  const ended = db.prepare(ENDED);
+  const unended = db.prepare(UNENDED);
+  const results = db.prepare(RESULTS);
   return {
-    countEnded: () => number(ENDED),
-    countUnended: () => number(ALL) - number(ENDED),
+    countEnded: () => Number(ended.get()?.value),
+    hasUnended: () => unended.get()?.value === 1,
+    countResults: (items) => Number(results.get(JSON.stringify(items))?.value),
     countStored: () => ({ ...db.prepare(STORED).get() }) as unknown as StoredCounts,
     close: () => db.close(),
   };
-}
-
-function findStore(dataDir: string): DatabaseSync {
-  for (const name of readdirSync(dataDir, { recursive: true }) as string[]) {
-    if (!/\.(db|sqlite3?)$/.test(name)) continue;
-    const db = new DatabaseSync(join(dataDir, name), { timeout: 5_000 });
-    try {
-      if (db.prepare("select 1 from sqlite_schema where name = 'commands'").get() !== undefined) return db;
-    } catch {
-      // Not ours to read: the lock database refuses everyone while the server runs.
-    }
-    db.close();
-  }
-  throw new Error('No database with a table of commands was found.');
 }

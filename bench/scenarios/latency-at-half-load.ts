@@ -22,6 +22,7 @@ import type { JobSystem, OpenJobSystem } from '../harness/job-system.ts';
 import { sampleMemory } from '../harness/memory.ts';
 import { pipelinedPoster, runOpenLoop } from '../harness/open-loop.ts';
 import { percentiles } from '../harness/statistics.ts';
+import { residentTargets } from '../harness/targets.ts';
 import { runWrk, wrkMissing } from '../harness/wrk.ts';
 import { bullmq } from '../rivals/bullmq.ts';
 import { graphileWorker } from '../rivals/graphile-worker.ts';
@@ -36,7 +37,8 @@ const CLOSED_LOOP_IN_FLIGHT = 256;
 const ITEMS_MAX = 600_000;
 
 function timing({ size, seconds }: RunContext) {
-  return size === 'tiny' ? { max: 1, warmup: 0.5, open: 2 } : { max: 4, warmup: 2, open: seconds ?? 20 };
+  if (size === 'tiny') return { max: 1, warmup: 0.25, open: 1 };
+  return size === 'quick' ? { max: 2, warmup: 0.5, open: seconds ?? 4 } : { max: 4, warmup: 2, open: seconds ?? 20 };
 }
 
 async function millraceHttp(context: RunContext): Promise<Measurement> {
@@ -174,12 +176,13 @@ export const scenario: Scenario = {
     { name: 'millrace-http', skip: () => wrkMissing() ?? millraceMissing(), run: millraceHttp },
     { name: 'millrace-embedded', skip: millraceMissing, run: inProcess(millraceEmbedded) },
     { name: 'bullmq-everysec', skip: redisMissing, run: inProcess(bullmq('everysec')) },
-    { name: 'bullmq-always', skip: redisMissing, run: inProcess(bullmq('always')) },
-    { name: 'graphile-plain', skip: postgresMissing, run: inProcess(graphileWorker('plain')) },
+    { name: 'bullmq-always', skip: redisMissing, leftOutOf: ['tiny'], run: inProcess(bullmq('always')) },
+    { name: 'graphile-plain', skip: postgresMissing, leftOutOf: ['tiny'], run: inProcess(graphileWorker('plain')) },
     { name: 'graphile-local-queue', skip: postgresMissing, run: inProcess(graphileWorker('local queue 500')) },
   ],
   targets: [
     { text: 'time to start at half load p50 < 5 ms', variant: 'millrace-http', metric: 'startMsP50', atMost: 5 },
     { text: 'time to start at half load p99 < 50 ms', variant: 'millrace-http', metric: 'startMsP99', atMost: 50 },
+    ...residentTargets(['millrace-http']),
   ],
 };
