@@ -18,6 +18,8 @@ const MIB = 1024 * 1024;
 const DAY_MS = 24 * 3_600_000;
 const PORT_MAX = 65_535;
 const DURATION_MS_MAX = 2 ** 31 - 1;
+/** As `WAIT_MS_MAX` of the commands' routes: clients and proxies count on an answer within it. */
+const WAIT_MS_MAX = 30_000;
 
 const text = (setting: Setting & { readonly minLength?: number }) => Type.Optional(Type.String({ ...setting }));
 const textOr = (fallback: string, setting: Setting & { readonly minLength?: number; readonly pattern?: string }) =>
@@ -103,11 +105,12 @@ const http = {
     env: 'TRUST_PROXY',
     description: 'Believe X-Forwarded-* headers. Only behind a proxy that sets them.',
   }),
-  httpTimeoutMs: durationMs(30_000, {
+  httpTimeoutMs: durationMs(WAIT_MS_MAX, {
     group: 'HTTP',
     env: 'HTTP_TIMEOUT',
     minimum: 1,
-    description: 'Longest that one request waits for a result.',
+    maximum: WAIT_MS_MAX,
+    description: 'Longest that one request waits for a command to end; then it is answered 202.',
   }),
   bodyLimitBytes: number(MIB, {
     group: 'HTTP',

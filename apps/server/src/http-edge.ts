@@ -30,8 +30,9 @@ export async function openHttpEdge(
   const { apiKey, jwtSecret, host, port, clock, logger, http, admission, metrics } = options;
   const lagMaxMs = admission?.eventLoopLagMaxMs ?? 0;
   const lag = lagMaxMs > 0 ? opened.use(new EventLoopLag(lagMaxMs)) : undefined;
+  const { waitMsMax, ...serving } = http;
   const server = createHttpServer({
-    ...http,
+    ...serving,
     ...(metrics === false ? { metricsPath: false } : {}),
     auth: { ...http.auth, apiKey, jwtSecret },
     ...{ host, port, clock, logger, registry: telemetry?.registry },
@@ -40,7 +41,7 @@ export async function openHttpEdge(
     overloaded: lag === undefined ? undefined : () => lag.overloaded(),
   });
   opened.use(server);
-  const routes = { commands, clock, logger };
+  const routes = { commands, clock, logger, waitMsMax };
   server.register((app) => registerCommandRoutes(app, routes));
   server.register((app) => registerScheduleRoutes(app, { schedules }));
   server.registerWebSocket((app) => registerCommandSocket(app, routes));

@@ -1,5 +1,5 @@
-/** The longest that a request waits for a command to end, in seconds. */
-export const WAIT_SECONDS_MAX = 30;
+/** The longest that a request waits for a command to end, in ms; a setting may lower it. */
+export const WAIT_MS_MAX = 30_000;
 
 /** What the client asked for in `Prefer` (RFC 7240), as far as it is granted. */
 export interface Preferences {
@@ -8,15 +8,16 @@ export interface Preferences {
   readonly applied: string | undefined;
 }
 
-const NONE: Preferences = Object.freeze({ waitMs: WAIT_SECONDS_MAX * 1_000, applied: undefined });
 const AT_ONCE: Preferences = Object.freeze({ waitMs: 0, applied: 'respond-async' });
 
 /**
  * Reads `Prefer`. Alone, `respond-async` means not to wait; beside `wait=N` it means to wait so long and then answer
  * 202, as `wait=N` does by itself (§4.3). Of a preference given twice the first counts (§2); what is not understood is ignored.
+ *
+ * @param waitMsMax the longest wait that is granted, and the one without `Prefer`
  */
-export function preferencesOf(header: string | readonly string[] | undefined): Preferences {
-  if (header === undefined || header.length === 0) return NONE;
+export function preferencesOf(header: string | readonly string[] | undefined, waitMsMax: number): Preferences {
+  if (header === undefined || header.length === 0) return { waitMs: waitMsMax, applied: undefined };
   const text = typeof header === 'string' ? header : header.join(',');
   let seconds: number | undefined;
   let isAsync = false;
@@ -25,11 +26,12 @@ export function preferencesOf(header: string | readonly string[] | undefined): P
     if (name.toLowerCase() === 'respond-async') isAsync = true;
     if (name.toLowerCase() === 'wait' && seconds === undefined) seconds = secondsOf(value);
   }
-  if (seconds === undefined) return isAsync ? AT_ONCE : NONE;
-  return { waitMs: seconds * 1_000, applied: `${isAsync ? 'respond-async, ' : ''}wait=${seconds}` };
+  if (seconds === undefined) return isAsync ? AT_ONCE : { waitMs: waitMsMax, applied: undefined };
+  const waitMs = Math.min(seconds * 1_000, waitMsMax);
+  return { waitMs, applied: `${isAsync ? 'respond-async, ' : ''}wait=${Math.floor(waitMs / 1_000)}` };
 }
 
 function secondsOf(value: string): number | undefined {
   const digits = /^"?(\d{1,9})"?$/.exec(value)?.[1];
-  return digits === undefined ? undefined : Math.min(Number(digits), WAIT_SECONDS_MAX);
+  return digits === undefined ? undefined : Number(digits);
 }

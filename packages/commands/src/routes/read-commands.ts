@@ -3,9 +3,8 @@ import { COMMAND_STATUSES } from '@millrace/kit';
 import { type Static, Type } from 'typebox';
 import type { ListFilter } from '../commands.ts';
 import { goneSignal } from './answers.ts';
-import { WAIT_SECONDS_MAX } from './preferences.ts';
 import { fieldPicker, InstantQuery, instantOf, isBrief } from './query-parts.ts';
-import { answers, type CommandRoutesOptions, TAGS } from './route-options.ts';
+import { answers, type CommandRoutesOptions, longestWaitMs, TAGS } from './route-options.ts';
 import { TaskIdParams, TypeStateSchema, ViewPage, ViewSchema } from './schemas.ts';
 
 /** `GET /commands/stats` counts from so many ms ago when not told. */
@@ -48,10 +47,11 @@ export function readRoutes(app: HttpApp, options: CommandRoutesOptions): void {
     querystring: GetQuery,
     response: answers({ 200: ViewSchema }),
   };
+  const waitMsMax = longestWaitMs(options);
   app.get('/commands/:taskId', { schema }, async (request, reply) => {
     const { wait = 0, fields } = request.query;
     const pick = fieldPicker(fields);
-    const waitMs = Math.min(wait, WAIT_SECONDS_MAX) * 1_000;
+    const waitMs = Math.min(wait * 1_000, waitMsMax);
     const signal = waitMs > 0 ? goneSignal(reply) : undefined;
     return pick(await options.commands.get(request.params.taskId, { waitMs, signal }));
   });

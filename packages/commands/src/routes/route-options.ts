@@ -2,12 +2,20 @@ import type { HttpRequest } from '@millrace/http';
 import type { AppError, Clock, Logger } from '@millrace/kit';
 import type { TSchema } from 'typebox';
 import type { Commands } from '../commands.ts';
+import { WAIT_MS_MAX } from './preferences.ts';
 
 /** What the routes of the room work with. */
 export interface CommandRoutesOptions {
   readonly commands: Commands;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** The longest that one request waits for a command to end, in ms. Default and most: `WAIT_MS_MAX`. */
+  readonly waitMsMax?: number | undefined;
+}
+
+/** The longest wait that is granted, in ms. */
+export function longestWaitMs({ waitMsMax = WAIT_MS_MAX }: Pick<CommandRoutesOptions, 'waitMsMax'>): number {
+  return Math.min(waitMsMax, WAIT_MS_MAX);
 }
 
 /** Tag of the room's routes in the OpenAPI document. */

@@ -6,7 +6,14 @@ import { invalid } from '../errors.ts';
 import { accepted, answered, goneSignal } from './answers.ts';
 import { preferencesOf } from './preferences.ts';
 import { traceOf, withIdempotencyKey } from './request-identity.ts';
-import { answers, type CommandRoutesOptions, documentsOnly, refusalFields, TAGS } from './route-options.ts';
+import {
+  answers,
+  type CommandRoutesOptions,
+  documentsOnly,
+  longestWaitMs,
+  refusalFields,
+  TAGS,
+} from './route-options.ts';
 import { AcceptedSchema, BatchAnswer, OutcomeSchema, ProcessBody, RefusedSchema, SubmitBody } from './schemas.ts';
 
 /** So long nobody looks whether the client is still there: most commands are faster, and looking costs each of them. */
@@ -15,8 +22,9 @@ const UNWATCHED_WAIT_MS = 1_000;
 const config = { errorFields: refusalFields };
 
 /** The ways in: `POST /command/process`, `POST /commands`, `POST /commands/batch`. */
-export function submitRoutes(app: HttpApp, { commands, clock }: CommandRoutesOptions): void {
-  processRoute(app, { commands, clock });
+export function submitRoutes(app: HttpApp, options: CommandRoutesOptions): void {
+  const { commands } = options;
+  processRoute(app, options);
   submitRoute(app, commands);
   registerBatchRoutes(app, (batch) => {
     const schema = {
@@ -32,7 +40,9 @@ export function submitRoutes(app: HttpApp, { commands, clock }: CommandRoutesOpt
   });
 }
 
-function processRoute(app: HttpApp, { commands, clock }: Pick<CommandRoutesOptions, 'commands' | 'clock'>): void {
+function processRoute(app: HttpApp, options: CommandRoutesOptions): void {
+  const { commands, clock } = options;
+  const waitMsMax = longestWaitMs(options);
   const schema = {
     tags: TAGS,
     summary: 'Submit a command and wait for its end',
@@ -46,7 +56,7 @@ function processRoute(app: HttpApp, { commands, clock }: Pick<CommandRoutesOptio
     const { headers } = request.raw;
     const body = request.body as SubmitInput;
     if ((Object(body) as { taskId?: unknown }).taskId === undefined) throw invalid('/taskId', 'taskId is missing.');
-    const { waitMs, applied } = preferencesOf(headers.prefer);
+    const { waitMs, applied } = preferencesOf(headers.prefer, waitMsMax);
     const trace = traceOf(headers.traceparent);
     const processed = await commands.process(body, { waitMs: Math.min(waitMs, UNWATCHED_WAIT_MS), trace });
     if (applied !== undefined) reply.header('preference-applied', applied);
