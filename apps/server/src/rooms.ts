@@ -18,6 +18,8 @@ export interface Rooms {
 
 /** Share of the shutdown time that running handlers have; the rest is for giving back, flushing and closing. */
 const HANDLERS_SHARE = 0.8;
+/** At the end of their time their signals abort: so long before, in ms, but not more than half of it. */
+const GRACE_MS = 2_500;
 
 /** Opens store, rooms and HTTP in this order; on failure closes what was opened and throws. */
 export async function openRooms(options: ResolvedMillraceOptions): Promise<Rooms> {
@@ -76,7 +78,7 @@ function createCommandsRoom(
     ...(clock instanceof VirtualClock ? testDefaults : {}),
     ...{ store, clock, logger, workerId, ...given('observer', telemetry?.observer) },
     definitions: withBuiltIns(options),
-    shutdownMs: Math.floor(shutdownTimeoutMs * HANDLERS_SHARE),
+    ...shutdownTimes(shutdownTimeoutMs),
     ...given('depthMax', admission?.queueDepthMax === 0 ? Number.MAX_SAFE_INTEGER : admission?.queueDepthMax),
     ...given('queueAgeMaxMs', admission?.queueAgeMaxMs),
     ...given('timeoutMs', options.commandTimeoutMs),
@@ -91,6 +93,13 @@ function createCommandsRoom(
       ...given('freeBytesMin', retention?.diskFreeMinBytes),
     },
   });
+}
+
+/** What the time of the whole stop leaves to handlers, before and after their signals. */
+function shutdownTimes(shutdownTimeoutMs: number) {
+  const handlersMs = Math.floor(shutdownTimeoutMs * HANDLERS_SHARE);
+  const shutdownGraceMs = Math.min(GRACE_MS, Math.floor(handlersMs / 2));
+  return { shutdownMs: handlersMs - shutdownGraceMs, shutdownGraceMs };
 }
 
 /** A field that is there only when it has a value: an absent option keeps its default. */

@@ -100,7 +100,9 @@ test('EVENT_LOOP_LAG_MAX refuses new commands with 503 while the event loop lags
   assert.ok(Number(refused.headers.get('retry-after')) > 0);
   assert.equal(await codeOf(refused), 'SERVICE_OVERLOADED');
   assert.equal((await fetch(`${server.url}/commands`)).status, 200, 'reads are answered');
-  await eventually(async () => assert.equal((await submit(server.url, { taskType: 'QUICK' })).status, 202), 10_000);
+  await eventually(async () => assert.equal((await submit(server.url, { taskType: 'QUICK' })).status, 202), {
+    withinMs: 10_000,
+  });
 });
 
 test('QUEUE_AGE_MAX refuses with 429 a key that has its share while the oldest command waits too long', async () => {

@@ -39,9 +39,6 @@ export function createCommands(options: CommandsOptions): Commands {
 /** How long `stop` tries to store what has ended, in ms; what a store takes no more is taken over at the next start. */
 const QUIET_MS = 5_000;
 
-/** How long handlers have after their signal at shutdown before their commands are given back without them, in ms. */
-const SHUTDOWN_GRACE_MS = 2_500;
-
 class CommandRoom implements Commands {
   readonly #options: ResolvedOptions;
   readonly #parts: RoomParts;
@@ -235,10 +232,10 @@ class CommandRoom implements Commands {
     this.#state = 'stopping';
     this.#parts.train.stopClaiming();
     this.#parts.executor.returnUnstarted();
-    const { clock, shutdownMs } = this.#options;
+    const { clock, shutdownMs, shutdownGraceMs } = this.#options;
     await passing(clock, shutdownMs, this.#parts.executor.idleWithin(shutdownMs));
     this.#parts.executor.interruptAll('Millrace is shutting down.');
-    await passing(clock, SHUTDOWN_GRACE_MS, this.#parts.executor.idleWithin(SHUTDOWN_GRACE_MS));
+    await passing(clock, shutdownGraceMs, this.#parts.executor.idleWithin(shutdownGraceMs));
     await this.#parts.pool?.stop();
     await this.#parts.webhooks.stop();
     await this.#parts.retention?.stop();

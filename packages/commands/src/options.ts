@@ -23,6 +23,8 @@ export interface CommandsOptions {
   readonly heartbeatMs?: number;
   /** How long `stop` waits for running handlers before it aborts them and gives their commands back, in ms. Default 10,000. */
   readonly shutdownMs?: number;
+  /** How long handlers have after their signal at `stop` before their commands are given back without them, in ms. Default 2,500. */
+  readonly shutdownGraceMs?: number;
   /** Commands of one departure at the most; default 1,000. */
   readonly departureItemsMax?: number;
   /** Characters of payload that may wait for a departure; past it submissions are refused. Default 32 Mi. */
@@ -77,6 +79,7 @@ export const defaults = {
   leaseMs: 8_000,
   heartbeatMs: 2_000,
   shutdownMs: 10_000,
+  shutdownGraceMs: 2_500,
   departureItemsMax: 1_000,
   intakeCharactersMax: 32 * MEBI,
   depthMax: 1_000_000,
