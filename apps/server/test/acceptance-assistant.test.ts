@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
+import type { ServerResponse } from 'node:http';
 import { test } from 'node:test';
 import { tempDir } from '@millrace/testkit';
-import { answer, startFakeOpenAi, TEST_KEY, TEST_MODEL } from '../../../packages/assistant/test/fake-openai.ts';
 import { startServer } from './acceptance-env.ts';
+import { answer, startWireServer } from './wire-server.ts';
+
+const TEST_KEY = 'sk-test-0c1d2e3f4a5b';
+const TEST_MODEL = 'test-model-1';
 
 const ASK = {
   taskType: 'EXECUTE_ASSISTANT',
@@ -28,12 +32,14 @@ test('without a provider the assistant answers offline and says that it is no la
 });
 
 test('with a provider its tokens come over the event stream as progress, and its patience is honoured', async () => {
-  await using provider = await startFakeOpenAi();
+  await using provider = await startWireServer((request, response) => {
+    if (request.headers.authorization !== `Bearer ${TEST_KEY}`) answer(response, 401, {});
+    else if (provider.requests.length > 1) streamTokens(response, ['Hello', ' from', ' the model.']);
+    else response.setHeader('retry-after', '1').writeHead(429).end('{}');
+  });
   await using directory = await tempDir('millrace-');
-  const env = { OPENAI_BASE_URL: provider.baseUrl, OPENAI_API_KEY: TEST_KEY, OPENAI_MODEL: TEST_MODEL };
+  const env = { OPENAI_BASE_URL: `${provider.url}/v1`, OPENAI_API_KEY: TEST_KEY, OPENAI_MODEL: TEST_MODEL };
   await using server = await startServer({ dataDir: directory.join('data'), env });
-  provider.enqueue({ kind: 'status', status: 429, headers: { 'retry-after': '1' }, body: '{}' });
-  provider.enqueue(...answer('Hello', ' from', ' the model.'));
   await server.send('POST', '/commands', { taskId: 'on', ...ASK });
   const events: { type: string; value?: unknown }[] = [];
   for await (const event of server.client.watch('on')) events.push(event as (typeof events)[number]);
@@ -52,3 +58,16 @@ test('with a provider its tokens come over the event stream as progress, and its
   assert.equal(provider.requests.length, 2);
   assert.ok(!server.process.output().includes(TEST_KEY));
 });
+
+/** The chat-completions stream of OpenAI. */
+function streamTokens(response: ServerResponse, tokens: readonly string[]): void {
+  response.writeHead(200, { 'content-type': 'text/event-stream' });
+  const chunk = (more: object) => {
+    const base = { id: 'c-1', object: 'chat.completion.chunk', created: 1, model: TEST_MODEL };
+    response.write(`data: ${JSON.stringify({ ...base, ...more })}\n\n`);
+  };
+  for (const content of tokens) chunk({ choices: [{ index: 0, delta: { role: 'assistant', content } }] });
+  chunk({ choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] });
+  chunk({ choices: [], usage: { prompt_tokens: 9, completion_tokens: tokens.length, total_tokens: 12 } });
+  response.end('data: [DONE]\n\n');
+}
