@@ -1,7 +1,8 @@
 /**
  * Runs the benchmark: `node run.ts [--scenario a,b] [--variant x,y] [--rounds 5] [--seconds N] [--tiny | --quick]
  * [--json FILE] [--profile]`, or shows an earlier one: `node run.ts --report FILE`.
- * Reports are written after every scenario, so that a run that is cut short keeps what it has found. Ends with 1 when a check did not hold or a variant failed; a variant whose server is not installed is skipped.
+ * Reports are written after every round, so that a run that is cut short keeps what it has found. Ends with 1 when a
+ * check did not hold or a variant failed; a variant whose server is not installed is skipped.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -76,13 +77,12 @@ function headline({ report }: RunRecord, scenario: Scenario): string {
 }
 
 /** Odd rounds go through the variants in order, even ones backwards: drift of the machine hits both ends alike. */
-async function runScenario(scenario: Scenario): Promise<RunRecord[]> {
+async function runScenario(scenario: Scenario, data: RawData): Promise<void> {
   const wanted = list(flags.variant);
   const variants = scenario.variants.filter(({ name, leftOutOf }) =>
     wanted === undefined ? leftOutOf?.includes(size) !== true : wanted.includes(name),
   );
-  const rounds = flags.tiny || scenario.once === true ? 1 : Number(flags.rounds);
-  const records: RunRecord[] = [];
+  const rounds = scenario.once === true ? 1 : data.rounds;
   for (let round = 1; round <= rounds; round++) {
     for (const variant of round % 2 === 1 ? variants : variants.toReversed()) {
       const began = performance.now();
@@ -90,11 +90,11 @@ async function runScenario(scenario: Scenario): Promise<RunRecord[]> {
       const report = await runVariant(scenario, variant);
       const seconds = (performance.now() - began) / 1000;
       const record = { scenario: scenario.name, variant: variant.name, round, at, seconds, report };
-      records.push(record);
+      data.records.push(record);
       console.log(`${scenario.name} · ${variant.name} · round ${round} of ${rounds}: ${headline(record, scenario)}`);
     }
+    await writeReports(data);
   }
-  return records;
 }
 
 function machine() {
@@ -114,7 +114,7 @@ interface RawData {
   readonly machine: ReturnType<typeof machine>;
   readonly size: Size;
   readonly rounds: number;
-  readonly records: readonly RunRecord[];
+  readonly records: RunRecord[];
 }
 
 const SIZES: Readonly<Record<Size, string>> = {
@@ -155,14 +155,10 @@ async function writeReports(data: RawData) {
 
 async function runBenchmark(): Promise<void> {
   const startedAt = performance.now();
-  const records: RunRecord[] = [];
   const rounds = flags.tiny ? 1 : Number(flags.rounds);
-  const data: RawData = { began: new Date().toISOString(), machine: machine(), size, rounds, records };
-  let written = await writeReports(data);
-  for (const scenario of await loadScenarios(list(flags.scenario))) {
-    records.push(...(await runScenario(scenario)));
-    written = await writeReports(data);
-  }
+  const data: RawData = { began: new Date().toISOString(), machine: machine(), size, rounds, records: [] };
+  for (const scenario of await loadScenarios(list(flags.scenario))) await runScenario(scenario, data);
+  const written = await writeReports(data);
   const seconds = Math.round((performance.now() - startedAt) / 1000);
   console.log(`\n${written.report}\nRaw data: ${written.json}\nTook ${seconds} s.`);
   if (written.problems > 0) {

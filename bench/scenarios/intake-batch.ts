@@ -194,7 +194,7 @@ export const scenario: Scenario = {
       run: millrace({ format: 'ndjson', batchSize: 1000 }, false),
     },
     { name: 'bullmq-everysec', skip: redisMissing, run: rival(bullmq('everysec')) },
-    { name: 'bullmq-always', skip: redisMissing, leftOutOf: ['tiny'], run: rival(bullmq('always')) },
+    { name: 'bullmq-always', skip: redisMissing, leftOutOf: ['tiny', 'quick'], run: rival(bullmq('always')) },
     { name: 'graphile-worker', skip: postgresMissing, run: rival(graphileWorker('plain')) },
     { name: 'pg-boss', skip: postgresMissing, run: rival(pgBoss) },
   ],

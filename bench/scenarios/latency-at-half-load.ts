@@ -38,7 +38,7 @@ const ITEMS_MAX = 600_000;
 
 function timing({ size, seconds }: RunContext) {
   if (size === 'tiny') return { max: 1, warmup: 0.25, open: 1 };
-  return size === 'quick' ? { max: 2, warmup: 0.5, open: seconds ?? 4 } : { max: 4, warmup: 2, open: seconds ?? 20 };
+  return size === 'quick' ? { max: 2, warmup: 0.5, open: seconds ?? 3 } : { max: 4, warmup: 2, open: seconds ?? 20 };
 }
 
 async function millraceHttp(context: RunContext): Promise<Measurement> {
@@ -177,7 +177,12 @@ export const scenario: Scenario = {
     { name: 'millrace-embedded', skip: millraceMissing, run: inProcess(millraceEmbedded) },
     { name: 'bullmq-everysec', skip: redisMissing, run: inProcess(bullmq('everysec')) },
     { name: 'bullmq-always', skip: redisMissing, leftOutOf: ['tiny'], run: inProcess(bullmq('always')) },
-    { name: 'graphile-plain', skip: postgresMissing, leftOutOf: ['tiny'], run: inProcess(graphileWorker('plain')) },
+    {
+      name: 'graphile-plain',
+      skip: postgresMissing,
+      leftOutOf: ['tiny', 'quick'],
+      run: inProcess(graphileWorker('plain')),
+    },
     { name: 'graphile-local-queue', skip: postgresMissing, run: inProcess(graphileWorker('local queue 500')) },
   ],
   targets: [
