@@ -321,7 +321,7 @@ const commands = {
     env: 'WEBHOOK_SECRET',
     secret: true,
     minLength: 16,
-    description: 'Signs webhooks (HMAC-SHA256). Needed before a `callbackUrl` is accepted.',
+    description: 'Signs webhooks (HMAC-SHA256). None: they go unsigned.',
   }),
   webhookAllowedHosts: list([], {
     group: 'Commands',
