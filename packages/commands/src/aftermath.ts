@@ -51,7 +51,7 @@ export class Aftermath {
       return;
     }
     observer.ended(command.taskType, ended.status, ended.deadLettered === 1);
-    lane?.pace.note(ended.endedAt, ended.durationMs);
+    lane?.pace.note(ended.endedAt, ended.durationMs, !lane.paused && lane.depth + lane.leased > 0);
     if (command.callbackUrl !== null) webhooks.ring();
     wake.ended(command, ended);
   }

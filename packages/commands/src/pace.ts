@@ -6,22 +6,29 @@ const WEIGHT = 0.05;
  * estimates of a place in the queue are made from.
  */
 export class Pace {
-  #lastAt: number | undefined;
+  /** When one last ended and left others waiting or running; `undefined` while there is nothing to do. */
+  #busySince: number | undefined;
   #gapMs: number | undefined;
-  #durationMs = 0;
+  #durationMs: number | undefined;
 
-  /** One ended at `now`, after `durationMs` of its handler's time. */
-  note(now: number, durationMs: number): void {
-    if (this.#lastAt !== undefined) {
-      const gap = Math.max(0, now - this.#lastAt);
-      this.#gapMs = this.#gapMs === undefined ? gap : this.#gapMs + WEIGHT * (gap - this.#gapMs);
-    }
-    this.#lastAt = now;
-    this.#durationMs += WEIGHT * (durationMs - this.#durationMs);
+  /**
+   * One ended at `now`, after `durationMs` of its handler's time.
+   *
+   * @param leavesOthers whether more of the type wait or run: the time until the next end says how fast it is only then
+   */
+  note(now: number, durationMs: number, leavesOthers: boolean): void {
+    if (this.#busySince !== undefined) this.#gapMs = moved(this.#gapMs, Math.max(0, now - this.#busySince));
+    this.#busySince = leavesOthers ? now : undefined;
+    this.#durationMs = moved(this.#durationMs, durationMs);
   }
 
   /** When a command with so many before it will have ended, in ms since the epoch. */
   estimate(now: number, ahead: number, dueAt: number): number {
-    return Math.round(Math.max(now, dueAt) + ahead * (this.#gapMs ?? 0) + this.#durationMs);
+    const durationMs = this.#durationMs ?? 0;
+    return Math.round(Math.max(now, dueAt) + ahead * (this.#gapMs ?? durationMs) + durationMs);
   }
+}
+
+function moved(average: number | undefined, observed: number): number {
+  return average === undefined ? observed : average + WEIGHT * (observed - average);
 }
