@@ -38,7 +38,7 @@ export async function openHttpEdge(
     ...{ host, port, clock, logger, registry: telemetry?.registry },
     service: { name: 'millrace', version: packageJson.version },
     healthChecks: [storeHealth(store)],
-    overloaded: lag === undefined ? undefined : () => lag.overloaded(),
+    overloaded: lag === undefined ? undefined : () => refuseFor(lag, telemetry),
   });
   opened.use(server);
   const routes = { commands, clock, logger, waitMsMax };
@@ -47,4 +47,11 @@ export async function openHttpEdge(
   server.registerWebSocket((app) => registerCommandSocket(app, routes));
   await server.start();
   return server;
+}
+
+/** Asked for every write: what is refused counts among what was shed. */
+function refuseFor(lag: EventLoopLag, telemetry: Telemetry | undefined): number | undefined {
+  const retryAfterMs = lag.overloaded();
+  if (retryAfterMs !== undefined) telemetry?.observer.shed('lag');
+  return retryAfterMs;
 }

@@ -100,6 +100,7 @@ test('EVENT_LOOP_LAG_MAX refuses new commands with 503 while the event loop lags
   assert.ok(Number(refused.headers.get('retry-after')) > 0);
   assert.equal(await codeOf(refused), 'SERVICE_OVERLOADED');
   assert.equal((await fetch(`${server.url}/commands`)).status, 200, 'reads are answered');
+  assert.match(await (await fetch(`${server.url}/metrics`)).text(), /^command_shed_total\{reason="lag"\} [1-9]/m);
   await eventually(async () => assert.equal((await submit(server.url, { taskType: 'QUICK' })).status, 202), {
     withinMs: 10_000,
   });

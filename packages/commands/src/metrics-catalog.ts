@@ -78,7 +78,7 @@ export const COMMAND_METRICS = {
   command_shed_total: {
     type: 'counter',
     labels: ['reason'],
-    help: 'Submissions refused at the door: depth, share (of one key), bytes, closed, …',
+    help: 'Submissions refused at the door: depth, share (of one key), bytes, closed, lag (of the event loop; other writes too).',
   },
   command_dead_letters_total: {
     type: 'counter',

@@ -82,7 +82,7 @@ class CommandCounts {
 }
 
 function observerOf(counts: CommandCounts, batchSize: HistogramCounts): CommandsObserver {
-  for (const reason of ['depth', 'share', 'bytes', 'closed']) counts.shed.ensure(reason);
+  for (const reason of ['depth', 'share', 'bytes', 'closed', 'lag']) counts.shed.ensure(reason);
   return {
     departed: (items) => batchSize.observe(items),
     started: (taskType, waitedMs) => counts.of(taskType).waits.observe(waitedMs / MS_PER_SECOND),

@@ -1,7 +1,7 @@
 import type { TerminalStatus } from '@millrace/kit';
 
 /** Why a submission was refused at the door. */
-export type ShedReason = 'depth' | 'share' | 'bytes' | 'closed' | (string & {});
+export type ShedReason = 'depth' | 'share' | 'bytes' | 'closed' | 'lag' | (string & {});
 
 /**
  * What the engine tells whoever counts. Called on the hot path, once per command or less: an implementation adds to a

@@ -55,9 +55,10 @@ export function createGuard({ options, host, isStopping }: GuardOptions): Guard 
   };
 
   function refuseWrite(request: FastifyRequest, reply: FastifyReply): Error | undefined {
+    if (request.routeOptions.config?.alwaysAccept === true) return undefined;
     const stopping = isStopping();
     const retryAfterMs = stopping ? STOPPING_RETRY_AFTER_MS : overloaded?.();
-    if (retryAfterMs === undefined || request.routeOptions.config?.alwaysAccept === true) return undefined;
+    if (retryAfterMs === undefined) return undefined;
     if (!stopping) return fail('SERVICE_OVERLOADED', { retryAfterMs });
     reply.header('connection', 'close');
     return fail('SERVICE_STOPPING', { retryAfterMs });
