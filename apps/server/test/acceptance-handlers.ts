@@ -1,4 +1,4 @@
-import { defineCommand, RetryAfter } from 'millrace';
+import { defineCommand, partial, RetryAfter } from 'millrace';
 
 /** What the acceptance tests run in real processes. */
 
@@ -40,4 +40,39 @@ export const stepping = defineCommand({
     if (attempt === 1) throw new Error('after the step');
     return { count };
   },
+});
+
+/** More than a result may have. */
+export const big = defineCommand({ type: 'BIG', handler: () => 'x'.repeat(1024 * 1024 + 1) });
+
+export const half = defineCommand({
+  type: 'HALF',
+  handler: () => partial({ sent: 1 }, 'One of two was refused.'),
+});
+
+export const silent = defineCommand({ type: 'SILENT', handler: () => undefined });
+
+/** Throws what is no error, every time. */
+export const rude = defineCommand({
+  type: 'RUDE',
+  retries: { maxAttempts: 3, initialDelayMs: 1 },
+  handler: () => {
+    throw 'just a text';
+  },
+});
+
+/** Returns what JSON cannot carry. */
+export const circular = defineCommand({
+  type: 'CIRCULAR',
+  handler: () => {
+    const self: Record<string, unknown> = {};
+    self.self = self;
+    return self;
+  },
+});
+
+export const late = defineCommand({
+  type: 'LATE',
+  retries: { maxAttempts: 2, initialDelayMs: 1 },
+  handler: (_, { signal }) => new Promise((_resolve, reject) => signal.addEventListener('abort', reject)),
 });
