@@ -342,7 +342,7 @@ const assistant = {
     group: 'Assistant',
     env: 'LLM_REQUEST_TIMEOUT',
     minimum: 100,
-    description: 'Time of one call to the provider.',
+    description: 'Longest silence of the provider, the wait for its first token included; answers are streamed.',
   }),
 };
 
