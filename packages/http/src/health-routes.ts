@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { fail } from './errors.ts';
 import {
   type CheckedHealth,
   type HealthMonitor,
@@ -34,15 +35,22 @@ const HealthSchema = Type.Object({
 
 const config = { public: true };
 
-/** `/health`, `/health/live`, `/health/ready` and `/health/detailed`, open to everyone; fields as in contract §1.2. */
+/** `full=true` means `/health/detailed`, as the contract has it; whatever else is asked is ignored, as probes expect. */
+const HealthQuery = Type.Object({ full: Type.Optional(Type.String({ description: '`true`: as /health/detailed.' })) });
+
+/**
+ * `/health`, `/health/live`, `/health/ready`, `/health/detailed` and one path a check (`/health/database`), open to
+ * everyone; fields as in contract §1.2.
+ */
 export function healthRoutes(app: HttpApp, options: HealthRouteOptions): void {
   const { monitor } = options;
   const response = { 200: HealthSchema, 503: HealthSchema };
   app.get(
     '/health',
-    { config, schema: { tags: ['health'], summary: 'Health of the process', response } },
-    async (_, reply) => {
+    { config, schema: { tags: ['health'], summary: 'Health of the process', querystring: HealthQuery, response } },
+    async (request, reply) => {
       const report = await monitor.report();
+      if (request.query.full === 'true') return sendDetailed(app, options, { reply, report });
       return noStore(reply, report.status === 'error' ? 503 : 200).send(summaryOf(app, options, report));
     },
   );
@@ -66,17 +74,35 @@ export function healthRoutes(app: HttpApp, options: HealthRouteOptions): void {
   app.get(
     '/health/detailed',
     { config, schema: { tags: ['health'], summary: 'Health with details' } },
-    async (_, reply) => {
-      const report = await monitor.report();
-      const body = {
-        ...summaryOf(app, options, report),
-        checks: report.checks,
-        memory: memoryHealth(),
-        process: processFacts(),
-      };
-      return noStore(reply, report.status === 'error' ? 503 : 200).send(body);
-    },
+    async (_, reply) => sendDetailed(app, options, { reply, report: await monitor.report() }),
   );
+
+  checkRoute(app, monitor);
+}
+
+function checkRoute(app: HttpApp, monitor: HealthMonitor): void {
+  const schema = { tags: ['health'], summary: 'One check', params: Type.Object({ check: Type.String() }) };
+  app.get('/health/:check', { config, schema }, async (request, reply) => {
+    const found = Object.entries((await monitor.report()).checks).find(([name]) => name === request.params.check);
+    const details = { method: request.method, path: `/health/${request.params.check}` };
+    if (found === undefined) throw fail('ROUTE_NOT_FOUND', { details });
+    const [, { details: _, ...check }] = found;
+    return noStore(reply, check.status === 'down' ? 503 : 200).send(check);
+  });
+}
+
+function sendDetailed(
+  app: HttpApp,
+  options: HealthRouteOptions,
+  { reply, report }: { readonly reply: HttpReply; readonly report: HealthReport },
+): HttpReply {
+  const body = {
+    ...summaryOf(app, options, report),
+    checks: report.checks,
+    memory: memoryHealth(),
+    process: processFacts(),
+  };
+  return noStore(reply, report.status === 'error' ? 503 : 200).send(body);
 }
 
 function summaryOf(app: HttpApp, { version, startedAtMs }: HealthRouteOptions, report: HealthReport) {

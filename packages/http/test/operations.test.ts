@@ -42,6 +42,17 @@ test('health names every check, hides details, and is 503 when a required one is
   assert.equal((await env.get('/health/live')).status, 200);
 });
 
+test('one check has a path of its own, and full=true asks for the details', async () => {
+  const check = () => Promise.resolve({ status: 'up' as const, details: { files: 3 } });
+  await using env = await startTestServer({ healthChecks: [{ name: 'database', check }] });
+  const one = await env.get('/health/database');
+  assert.deepEqual([one.status, one.body.status, one.body.details], [200, 'up', undefined]);
+  assert.equal((await env.get('/health/kafka')).status, 404);
+  assert.equal((await env.get('/health/constructor')).status, 404);
+  assert.match((await env.get('/health?full=true')).text, /"files":3/);
+  assert.doesNotMatch((await env.get('/health?probe=1')).text, /files/);
+});
+
 test('detailed health adds details and memory', async () => {
   const check = async (): Promise<HealthCheckResult> => ({ status: 'up', details: { connections: 3 } });
   await using env = await startTestServer({ healthChecks: [{ name: 'database', check }] });
