@@ -43,7 +43,7 @@ test('however a command ends, the answer is 200 and says how', async () => {
   assert.deepEqual([late.status, late.attempts, late.error.code], ['FAILURE', 2, 'TIMEOUT_ERROR']);
   assert.deepEqual(
     late.history.map(({ outcome }: { outcome: string }) => outcome),
-    ['timeout', 'failure'],
+    ['timeout', 'timeout'],
   );
 
   const dead = (await server.send('GET', '/commands/dead-letters?fields=taskId')).body.items;

@@ -29,7 +29,7 @@ test('a command that kills its process three times is dead-lettered as poison, a
   assert.match(view.error.message, /poison|process/i);
   assert.deepEqual(
     view.history.map((attempt: { outcome: string }) => attempt.outcome),
-    ['crashed', 'crashed', 'failure'],
+    ['crashed', 'crashed', 'failed'],
   );
   await eventually(() => assert.equal(hooks.requests.length, 1), { withinMs: 15_000 });
   const told = JSON.parse(hooks.requests[0]?.body as string);

@@ -76,7 +76,7 @@ function attemptView(row: AttemptRow): AttemptView {
   return {
     run: row.run,
     attempt: row.attempt,
-    outcome: row.outcome,
+    outcome: attemptOutcome(row.outcome, row.error),
     startedAt: isoOrNull(row.started_at),
     endedAt: iso(row.ended_at),
     ...(row.error === null ? {} : { error: JSON.parse(row.error) as CommandError }),
@@ -91,7 +91,7 @@ function lastAttempt(row: WideRow): AttemptView[] {
     {
       run: row.run,
       attempt: row.attempts,
-      outcome: row.status.toLowerCase(),
+      outcome: attemptOutcome(row.status.toLowerCase(), row.error),
       startedAt: isoOrNull(row.started_at),
       endedAt: isoOrNull(row.finished_at),
       ...(row.error === null ? {} : { error: JSON.parse(row.error) as CommandError }),
@@ -105,4 +105,11 @@ function iso(at: number): string {
 
 function isoOrNull(at: number | null): string | null {
   return at === null ? null : iso(at);
+}
+
+/** The attempt that ended a run is kept as the run's status; it is shown as what became of the attempt, as all others. */
+function attemptOutcome(outcome: string, error: string | null): string {
+  if (outcome !== 'failure') return outcome;
+  const { code } = Object(error === null ? null : JSON.parse(error)) as Partial<CommandError>;
+  return code === 'TIMEOUT_ERROR' ? 'timeout' : 'failed';
 }
