@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,7 +8,7 @@ import { freePort, startProcess, tempDir } from '@millrace/testkit';
 /**
  * Does what a stranger does: installs the tarballs of all published packages into an empty project, type-checks a
  * program against them, starts `millrace` there on Node 26 and on Node 24, submits a command, reads its result, stops, and
- * runs a small demo, which needs what lies beside the code: texts, a module for threads, the page.
+ * runs a small demo, which needs what lies beside the code: texts, a module for threads, the page. An older Node is refused.
  */
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const READY_WITHIN_MS = 30_000;
@@ -44,6 +44,7 @@ typeCheck();
 for (const node of [process.execPath, nodeOfMajor(24)]) {
   await tryProgram(node);
 }
+refuseOldNode(nodeOfMajor(22));
 
 function manifestOf(directory: string): Manifest {
   return JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8')) as Manifest;
@@ -104,6 +105,15 @@ async function tryProgram(node: string): Promise<void> {
   const demo = [bin, 'demo', '--exit', '--commands', DEMO_COMMANDS];
   execFileSync(node, demo, { cwd: project.path, stdio: ['ignore', 'ignore', 'inherit'] });
   console.log(`millrace ${version} from its tarball on Node ${nodeVersion}: command done, clean stop, demo passed`);
+}
+
+/** The last line that somebody with an old Node reads must be ours. */
+function refuseOldNode(node: string): void {
+  const bin = project.join('node_modules', '.bin', 'millrace');
+  const { status, stderr } = spawnSync(node, [bin, 'start'], { cwd: project.path, encoding: 'utf8' });
+  assert.equal(status, 1);
+  assert.match(stderr, /^Millrace needs Node 24 or newer; this is Node 22\.[\d.]+\.\n$/);
+  console.log('an older Node is told so in one line');
 }
 
 interface CommandAnswer {
