@@ -119,10 +119,10 @@ describe('a webhook', () => {
     await room.submit({ ...limited, expiresAt: new Date(expiresAt).toISOString() });
     await room.submit({ taskId: 'silent', taskType: 'fine' });
     await room.cancel('cancelled');
-    await eventually(() => assert.equal(receiver.deliveries.length, 4));
+    await eventually(() => assert.equal(receiver.deliveries.length, 5));
     const statuses = new Map(receiver.outcomes().map((outcome) => [outcome.taskId, outcome.status]));
     assert.deepEqual(Object.fromEntries(statuses), {
-      ...{ fine: 'SUCCESS', half: 'PARTIAL_SUCCESS', wrong: 'FAILURE', cancelled: 'CANCELLED' },
+      ...{ fine: 'SUCCESS', half: 'PARTIAL_SUCCESS', wrong: 'FAILURE', cancelled: 'CANCELLED', expired: 'EXPIRED' },
     });
     const fine = receiver.outcomes().find(({ taskId }) => taskId === 'fine');
     assert.deepEqual([fine?.result, fine?.taskType, fine?.correlationId], [{ answer: 42 }, 'fine', 'c-1']);
@@ -132,13 +132,8 @@ describe('a webhook', () => {
       assert.equal(headers['webhook-signature'], `v1,${expected}`);
       assert.equal(headers['content-type'], 'application/json');
     }
-    // What waits behind the running one expires when it would be claimed.
-    await eventually(() => assert.ok(systemClock.now() > expiresAt));
     await room.cancel('busy');
     held.resolve();
-    await eventually(() =>
-      assert.equal(receiver.outcomes().find(({ taskId }) => taskId === 'expired')?.status, 'EXPIRED'),
-    );
     assert.equal(receiver.deliveries.length, 5);
   });
 
