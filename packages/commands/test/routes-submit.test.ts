@@ -16,6 +16,19 @@ test('a command is processed and its result is the answer', async () => {
   assert.equal(answer.headers.get('idempotent-replay'), null);
 });
 
+test('a correlation id comes from the body, else from the header of the caller, else there is none', async () => {
+  await using env = await startRoutes();
+  const header = { 'X-Correlation-Id': 'from-header' };
+  await env.post(process, { taskId: 'k-1', taskType: 'ECHO', correlationId: 'from-body' }, header);
+  await env.post(process, { taskId: 'k-2', taskType: 'ECHO' }, header);
+  await env.post('/commands', { taskId: 'k-3', taskType: 'ECHO' });
+  const ids = await Promise.all(['k-1', 'k-2', 'k-3'].map(async (id) => (await env.get(`/commands/${id}`)).body));
+  assert.deepEqual(
+    ids.map(({ correlationId }) => correlationId),
+    ['from-body', 'from-header', undefined],
+  );
+});
+
 test('a command that fails is answered with 200 and FAILURE', async () => {
   await using env = await startRoutes();
   const answer = await env.post(process, { taskId: 'f-1', taskType: 'BROKEN' });

@@ -8,6 +8,16 @@ export function traceOf(header: string | readonly string[] | undefined): string 
   return typeof header === 'string' && parseTraceparent(header) !== undefined ? header : undefined;
 }
 
+/**
+ * The submission with the caller's correlation id where it has none of its own.
+ *
+ * @param header as it came: an id that the edge made up itself tells the command's owner nothing
+ */
+export function withCorrelation(body: unknown, header: string | readonly string[] | undefined, id: string): unknown {
+  if (header === undefined || typeof body !== 'object' || body === null || Array.isArray(body)) return body;
+  return (body as { correlationId?: unknown }).correlationId === undefined ? { ...body, correlationId: id } : body;
+}
+
 const KEY_CHARACTERS_MAX = 1_000;
 
 /**

@@ -1,11 +1,11 @@
-import { type BatchBody, type HttpApp, registerBatchRoutes } from '@millrace/http';
+import { type BatchBody, CORRELATION_HEADER, type HttpApp, registerBatchRoutes } from '@millrace/http';
 import { type BatchItem, isTerminal, type SubmitInput } from '@millrace/kit';
 import { Type } from 'typebox';
 import type { Commands } from '../commands.ts';
 import { invalid } from '../errors.ts';
 import { accepted, answered, goneSignal } from './answers.ts';
 import { preferencesOf } from './preferences.ts';
-import { traceOf, withIdempotencyKey } from './request-identity.ts';
+import { traceOf, withCorrelation, withIdempotencyKey } from './request-identity.ts';
 import {
   answers,
   type CommandRoutesOptions,
@@ -54,7 +54,7 @@ function processRoute(app: HttpApp, options: CommandRoutesOptions): void {
   };
   app.post('/command/process', { schema, config, validatorCompiler: documentsOnly }, async (request, reply) => {
     const { headers } = request.raw;
-    const body = request.body as SubmitInput;
+    const body = withCorrelation(request.body, headers[CORRELATION_HEADER], request.id) as SubmitInput;
     if ((Object(body) as { taskId?: unknown }).taskId === undefined) throw invalid('/taskId', 'taskId is missing.');
     const { waitMs, applied } = preferencesOf(headers.prefer, waitMsMax);
     const trace = traceOf(headers.traceparent);
@@ -82,7 +82,8 @@ function submitRoute(app: HttpApp, commands: Commands): void {
   };
   app.post('/commands', { schema, config, validatorCompiler: documentsOnly }, async (request, reply) => {
     const { headers } = request.raw;
-    const body = withIdempotencyKey(request.body, headers['idempotency-key']) as SubmitInput;
+    const correlated = withCorrelation(request.body, headers[CORRELATION_HEADER], request.id);
+    const body = withIdempotencyKey(correlated, headers['idempotency-key']) as SubmitInput;
     const receipt = await commands.submit(body, { trace: traceOf(headers.traceparent) });
     if (!receipt.replay || !isTerminal(receipt.status)) return accepted(reply, receipt);
     return answered(reply, { receipt, outcome: await commands.waitForOutcome(receipt.taskId, { waitMs: 0 }) });
