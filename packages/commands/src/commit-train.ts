@@ -158,13 +158,15 @@ export class CommitTrain {
     if (drift.isNeeded) return this.#checkDrift();
     const now = clock.now();
     const monotonic = clock.monotonic();
-    const leasing = holdsLeases() && this.#claiming;
+    const holds = holdsLeases();
+    const leasing = holds && this.#claiming;
     const ended = this.#takeEnded();
     const passengers = this.#board(now, monotonic, leasing);
     const claims = leasing && !this.#claimsUnderWay ? this.#claims(now, monotonic) : [];
-    // What falls due while we stop is the next process's business; the store may be closed by then.
-    const promote = !this.#stopping && this.#nextDueAt <= now;
-    const expire = !this.#stopping && this.#expiry.isDue(now);
+    // What falls due while we stop, or stood still for too long, is another process's business: it counts what is due.
+    const mayPromote = holds && !this.#stopping;
+    const promote = mayPromote && this.#nextDueAt <= now;
+    const expire = mayPromote && this.#expiry.isDue(now);
     if (ended.length + passengers.arrivals.length + claims.length === 0 && !promote && !expire) {
       if (this.#underWay === 0) for (const resolve of this.#quiet.splice(0)) resolve();
       return false;
