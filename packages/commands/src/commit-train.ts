@@ -81,6 +81,11 @@ export class CommitTrain {
     return this.#timerAt;
   }
 
+  /** When the first waiting command is due, as far as is known: ms since the epoch, infinite when none waits. */
+  get nextDueAt(): number {
+    return this.#nextDueAt;
+  }
+
   /** Begins to claim. The first waiting command is due, and the first one expires, at these ms since the epoch. */
   startClaiming(nextDueAt: number | null, nextExpiryAt: number | null = null): void {
     this.#claiming = this.#options.work;

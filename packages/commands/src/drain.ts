@@ -61,8 +61,10 @@ export async function drain(parts: DrainParts, { signal, withinMs }: DrainOption
 /** `parked`: handlers wait for children, nothing else goes on; `fenced`: nothing goes on before a timer of ours, for a lease or a new try at the store. */
 type State = 'busy' | 'parked' | 'fenced' | 'idle';
 
-function stateOf({ lanes, train, executor, holdsLeases }: DrainParts): State {
+function stateOf({ clock, lanes, train, executor, holdsLeases }: DrainParts): State {
   if (train.isHeld) return 'fenced';
+  // What is due is left alone until our leases hold again.
+  if (train.nextDueAt <= clock.now() && !holdsLeases()) return 'fenced';
   const all = [...lanes.all()];
   if (!train.isQuiet || all.some((lane) => lane.leased > 0 || lane.running > 0)) return 'busy';
   if (all.some((lane) => lane.depth > 0 && !lane.paused && !lane.blocked)) {
