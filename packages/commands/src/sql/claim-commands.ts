@@ -23,8 +23,6 @@ export interface Claimed {
   readonly after: string;
   /** Commands that were found past their `expires_at` and ended. */
   readonly expired: readonly Expired[];
-  /** True when nothing claimable was left behind for want of room. */
-  readonly drained: boolean;
   /** True when it saw nothing but keys without room and did not see all of them. */
   readonly gaveUp: boolean;
 }
@@ -89,17 +87,11 @@ export function claimCommands(db: SqlConnection, request: ClaimRequest, by: Clai
     }
     open = still;
   }
-  return {
-    ...claim.result(),
-    after: last,
-    drained: !keys.more && open.length === 0 && claim.hasRoom(),
-    gaveUp: keys.gaveUp,
-  };
+  return { ...claim.result(), after: last, gaveUp: keys.gaveUp };
 }
 
 interface KeysInTurn {
   readonly open: string[];
-  readonly more: boolean;
   readonly gaveUp: boolean;
   readonly scanned: string;
 }
@@ -109,23 +101,21 @@ function keysInTurn(db: SqlConnection, request: ClaimRequest): KeysInTurn {
   const closed = new Set(request.room.filter(([, room]) => room <= 0).map(([key]) => key));
   const open: string[] = [];
   let wrapped = false;
-  let skipped = false;
   let scanned = request.after;
   let found = db.get<{ key: string }>(NEXT_KEY, request.taskType, request.after);
   for (let step = 0; step < KEY_STEPS_MAX && open.length < KEYS_PER_CLAIM; step++) {
     if (found === undefined) {
-      if (wrapped) return { open, more: skipped, gaveUp: false, scanned };
+      if (wrapped) return { open, gaveUp: false, scanned };
       wrapped = true;
       found = db.get<{ key: string }>(FIRST_KEY, request.taskType, '');
       continue;
     }
-    if (wrapped && found.key > request.after) return { open, more: skipped, gaveUp: false, scanned };
+    if (wrapped && found.key > request.after) return { open, gaveUp: false, scanned };
     scanned = found.key;
-    if (closed.has(found.key)) skipped = true;
-    else open.push(found.key);
+    if (!closed.has(found.key)) open.push(found.key);
     found = db.get<{ key: string }>(NEXT_KEY, request.taskType, found.key);
   }
-  return { open, more: true, gaveUp: open.length === 0, scanned };
+  return { open, gaveUp: open.length === 0, scanned };
 }
 
 /** The state of one claim under way. */
